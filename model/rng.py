@@ -6,13 +6,15 @@ same bits.
 """
 
 from enum import IntEnum
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-_GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15, the increment of SplitMix64, as int64
-_MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
-_MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
+_WORD = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15  # the increment of SplitMix64
+_MIX_1 = 0xBF58476D1CE4E5B9
+_MIX_2 = 0x94D049BB133111EB
 
 
 class Stream(IntEnum):
@@ -27,16 +29,37 @@ class Stream(IntEnum):
     VALIDATION_FILL = 7
 
 
+class Key(NamedTuple):
+    """What names a draw besides its sample: `uniform(*key, samples, width)`."""
+
+    seed: int
+    stream: Stream
+    epoch: int
+    """Epoch of training; a constant where every pass must see the same draws (validation)."""
+
+
+def _signed(word: int) -> int:
+    """The int64 that has the bits of a 64-bit word."""
+    return word - (1 << 64) if word >> 63 else word
+
+
+def _mix_word(word: int) -> int:
+    """`_mix` of one number; on the host, since a tensor made there would stop a GPU's queue."""
+    word = ((word ^ (word >> 30)) * _MIX_1) & _WORD
+    word = ((word ^ (word >> 27)) * _MIX_2) & _WORD
+    return word ^ (word >> 31)
+
+
 def _shift_right(x: Tensor, bits: int) -> Tensor:
     """Logical shift: torch's own on int64 copies the sign bit."""
-    return (x >> bits) & ((1 << (64 - bits)) - 1)
+    return (x >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _mix(x: Tensor) -> Tensor:
     """The finaliser of SplitMix64 (Steele, Lea & Flood 2014); int64 arithmetic wraps."""
-    x = (x ^ _shift_right(x, 30)) * _MIX_1
-    x = (x ^ _shift_right(x, 27)) * _MIX_2
-    return x ^ _shift_right(x, 31)
+    x = (x ^ _shift_right(x, 30)).mul_(_signed(_MIX_1))
+    x = x.bitwise_xor_(_shift_right(x, 27)).mul_(_signed(_MIX_2))
+    return x.bitwise_xor_(_shift_right(x, 31))
 
 
 def uniform(seed: int, stream: Stream, epoch: int, samples: Tensor, width: int) -> Tensor:
@@ -49,10 +72,10 @@ def uniform(seed: int, stream: Stream, epoch: int, samples: Tensor, width: int) 
     Returns:
         (N, width) float64 in [0, 1) with 53 random bits, on the device of `samples`.
     """
-    key = torch.tensor(seed, dtype=torch.int64, device=samples.device)
+    key = seed
     for word in (int(stream), epoch):
-        key = _mix((key + 1) * _GOLDEN + word)
-    rows = _mix(key + (samples + 1) * _GOLDEN)  # (N,)
-    columns = torch.arange(1, width + 1, device=samples.device) * _GOLDEN  # (width,)
+        key = _mix_word(((key + 1) * _GOLDEN + word) & _WORD)
+    rows = _mix((samples + 1) * _signed(_GOLDEN) + _signed(key))  # (N,)
+    columns = torch.arange(1, width + 1, device=samples.device) * _signed(_GOLDEN)  # (width,)
     bits = _mix(rows[:, None] + columns[None, :])
-    return _shift_right(bits, 11).double() * 2.0**-53
+    return _shift_right(bits, 11).double().mul_(2.0**-53)

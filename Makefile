@@ -1,0 +1,42 @@
+# Every target makes the environment it needs: `make run` is all that a new machine has to do.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STUDY ?= studies/quick.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock clean
+
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/ready ## Train studies/quick.yaml (or STUDY=...) to its tables
+	$(BIN)/maskgrid run $(STUDY)
+
+test: $(VENV)/ready ## Run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/ready ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/ready ## Put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/ready ## Choose package versions anew (needs uv on the PATH)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --quiet --custom-compile-command "make lock" -o requirements.lock
+
+clean: ## Remove the environment and caches, never a store or results
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+
+# pip compiles what it installs, whatever PYTHONDONTWRITEBYTECODE says: without bytecode every Ray
+# worker would spend 20 CPU-seconds on imports.
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("maskgrid needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@

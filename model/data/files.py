@@ -1,0 +1,175 @@
+"""Read-only access to the files of a folder or a zip through one interface.
+
+Nothing is ever extracted: a member of a zip is read into memory, so its name cannot lead outside.
+"""
+
+import os
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from model.errors import InputError
+
+MAX_FILE_BYTES = 256 * 2**20
+"""A larger file is refused unread: a small zip may claim members of any size."""
+
+
+class Checksum(NamedTuple):
+    """What tells two versions of a file apart."""
+
+    size: int
+    """Bytes."""
+    crc32: int
+
+
+class Files(Protocol):
+    """The files below one root. Names are relative to it, with `/` between the parts."""
+
+    path: Path
+    """The root as the user knows it, for messages."""
+
+    def folders(self, folder: str) -> list[str]:
+        """Sorted names of the folders right in `folder` ('' is the root), hidden ones left out."""
+
+    def files(self, folder: str) -> list[str]:
+        """Sorted names of the files right in `folder`, hidden ones left out."""
+
+    def checksums(self, names: Sequence[str]) -> list[Checksum]:
+        """Size and CRC-32 of each file."""
+
+    def read(self, name: str) -> bytes:
+        """The whole file. Raises InputError naming it when it cannot be read."""
+
+    def close(self) -> None:
+        """Lets go of what is held open."""
+
+
+def thread_count() -> int:
+    """Threads worth starting for work that releases the GIL."""
+    return min(8, os.cpu_count() or 1)
+
+
+def _is_hidden(name: str) -> bool:
+    # __MACOSX and ._name are what macOS adds to zips.
+    return name.startswith((".", "__MACOSX"))
+
+
+class FolderFiles:
+    """The files of a folder on disk. Symbolic links are followed."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_dir():
+            state = "is not a folder" if path.exists() else "does not exist"
+            raise InputError(f"data path {path} {state}")
+        self.path = path
+
+    def _children(self, folder: str, want_folders: bool) -> list[str]:
+        root = self.path / folder
+        if not root.is_dir():
+            return []
+        with os.scandir(root) as found:
+            names = [entry.name for entry in found if entry.is_dir() == want_folders]
+        return sorted(name for name in names if not _is_hidden(name))
+
+    def folders(self, folder: str) -> list[str]:
+        return self._children(folder, want_folders=True)
+
+    def files(self, folder: str) -> list[str]:
+        return self._children(folder, want_folders=False)
+
+    def checksums(self, names: Sequence[str]) -> list[Checksum]:
+        with ThreadPoolExecutor(thread_count()) as pool:
+            return list(pool.map(self._checksum, names))
+
+    def _checksum(self, name: str) -> Checksum:
+        size, crc = 0, 0
+        with (self.path / name).open("rb") as file:
+            while chunk := file.read(2**20):
+                size, crc = size + len(chunk), zlib.crc32(chunk, crc)
+        return Checksum(size, crc)
+
+    def read(self, name: str) -> bytes:
+        file = self.path / name
+        try:
+            if file.stat().st_size > MAX_FILE_BYTES:
+                raise InputError(f"{name} is larger than {MAX_FILE_BYTES} bytes")
+            return file.read_bytes()
+        except OSError as error:
+            raise InputError(f"{name} cannot be read: {error.strerror}") from error
+
+    def close(self) -> None:
+        pass
+
+
+class ZipFiles:
+    """The files of a zip, read in memory. Safe to read from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise InputError(f"data path {path} does not exist")
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise InputError(
+                f"{path} is no zip, or its end is missing (a broken download?): {error}"
+            ) from error
+        self.path = path
+        self._members = {m.filename: m for m in self._zip.infolist() if not m.is_dir()}
+        self._files: defaultdict[str, set[str]] = defaultdict(set)
+        self._folders: defaultdict[str, set[str]] = defaultdict(set)
+        for name in self._members:
+            self._file_under_parents(name)
+
+    def _file_under_parents(self, name: str) -> None:
+        folder, _, base = name.rpartition("/")
+        self._files[folder].add(base)
+        while folder and base not in self._folders[folder]:
+            parent, _, base = folder.rpartition("/")
+            if base in self._folders[parent]:
+                return
+            self._folders[parent].add(base)
+            folder = parent
+
+    def folders(self, folder: str) -> list[str]:
+        return sorted(name for name in self._folders.get(folder, ()) if not _is_hidden(name))
+
+    def files(self, folder: str) -> list[str]:
+        return sorted(name for name in self._files.get(folder, ()) if not _is_hidden(name))
+
+    def checksums(self, names: Sequence[str]) -> list[Checksum]:
+        members = (self._members[name] for name in names)
+        return [Checksum(member.file_size, member.CRC) for member in members]
+
+    def read(self, name: str) -> bytes:
+        member = self._members[name]
+        if member.file_size > MAX_FILE_BYTES:
+            raise InputError(f"{name} is larger than {MAX_FILE_BYTES} bytes")
+        try:
+            return self._zip.read(member)
+        # RuntimeError: encrypted. NotImplementedError: an unknown compression.
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+            raise InputError(f"{name} cannot be read from the zip: {error}") from error
+
+    def first_broken(self) -> str | None:
+        """The first member that does not unpack to its CRC-32, and why; None if all do."""
+        for name, member in self._members.items():
+            try:
+                # In pieces, whatever size the member claims.
+                with self._zip.open(member) as file:
+                    while file.read(2**20):
+                        pass
+            except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+                return f"{name}: {error}"
+        return None
+
+    def close(self) -> None:
+        self._zip.close()
+
+
+def open_files(path: Path) -> FolderFiles | ZipFiles:
+    """The files of the folder or zip at `path`. Raises InputError when it is neither."""
+    return FolderFiles(path) if path.is_dir() else ZipFiles(path)

@@ -1,0 +1,103 @@
+"""Which images a data set holds, and the fingerprint of their content."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from model.data.decode import DECODER_VERSION
+from model.data.files import Checksum, Files
+from model.errors import InputError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+FINGERPRINT_DIGITS = 32
+
+
+class Found(NamedTuple):
+    """An image that was found, before its bytes are looked at."""
+
+    class_name: str
+    is_val: bool
+    name: str
+    """Name within class and split: the same in a folder and a zip."""
+    file: str
+    """Where its bytes lie. No part of the fingerprint."""
+
+
+class Entry(NamedTuple):
+    """One image of a data set."""
+
+    found: Found
+    checksum: Checksum
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a data set in the order of its rows: training first, then by class and name."""
+
+    class_names: tuple[str, ...]
+    """In label order."""
+    entries: tuple[Entry, ...]
+
+    def fingerprint(self, image_size: int) -> str:
+        """32 hex digits over all that decides the decoded rows; places and dates are left out."""
+        rows = [
+            [e.found.class_name, e.found.is_val, e.found.name, *e.checksum] for e in self.entries
+        ]
+        return digest([DECODER_VERSION, image_size, list(self.class_names), sorted(rows)])
+
+
+def digest(content: Sequence[object]) -> str:
+    """32 hex digits of the content's canonical JSON."""
+    text = json.dumps(content, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def is_image(name: str) -> bool:
+    """Whether the name ends like an image's."""
+    return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def make_listing(files: Files, class_names: tuple[str, ...], found: Iterable[Found]) -> Listing:
+    """Adds checksums and sorts. Raises InputError for a class without images in either split."""
+    label = {name: index for index, name in enumerate(class_names)}
+    ordered = sorted(found, key=lambda image: (image.is_val, label[image.class_name], image.name))
+    counts = Counter((image.class_name, image.is_val) for image in ordered)
+    for is_val, split in ((False, "training"), (True, "validation")):
+        if empty := [name for name in class_names if not counts[name, is_val]]:
+            raise InputError(f"{files.path} has no {split} images of {shorten(empty, 'class')}")
+    checksums = files.checksums([image.file for image in ordered])
+    return Listing(class_names, tuple(map(Entry, ordered, checksums)))
+
+
+def pick_classes(
+    available: Sequence[str], wanted: tuple[str, ...] | None, path: Path
+) -> tuple[str, ...]:
+    """The wanted classes in label order; None takes all, sorted.
+
+    Raises:
+        InputError: a wanted class is not there or is named twice, or there are none at all.
+    """
+    picked = tuple(sorted(available)) if wanted is None else wanted
+    if not picked:
+        raise InputError(f"{path}: no classes" + (" picked" if wanted is not None else " found"))
+    if unknown := [name for name in picked if name not in set(available)]:
+        choices = shorten(sorted(available), "class")
+        raise InputError(f"{path} has no {shorten(unknown, 'class')}; choices: {choices}")
+    if len(set(picked)) < len(picked):
+        twice = next(name for name, count in Counter(picked).items() if count > 1)
+        raise InputError(f"data.classes names {twice} more than once")
+    return picked
+
+
+def shorten(names: Sequence[str], noun: str) -> str:
+    """`class a`, or `3 classes (a, b, c)`, on one line and with at most five names."""
+    shown = [" ".join(str(name).split()) for name in names[:5]]
+    if len(names) == 1:
+        return f"{noun} {shown[0]}"
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    rest = ", ..." if len(names) > len(shown) else ""
+    return f"{len(names)} {plural} ({', '.join(shown)}{rest})"

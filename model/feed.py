@@ -1,0 +1,154 @@
+"""Batches and tallies: which images a worker takes in which order, and what it adds up.
+
+Order, augmentation and masks are functions of (seed, epoch, sample), so that any number of workers,
+interrupted or not, sees the same global batches.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from model.augment import augment
+from model.config import FinetuneRecipe, PretrainRecipe
+from model.data.image_set import ImageSet
+from model.objectives import Batch, Scores
+from model.rng import Stream, uniform
+
+# Images augmented in one go: the grouped kernels cost the same for one image as for hundreds.
+_CHUNK = {"cpu": 1024, "cuda": 8192}
+_HELD_OUT_BATCH = {"cpu": 128, "cuda": 2048}
+
+
+Samples = npt.NDArray[np.int64]
+
+
+class Share(NamedTuple):
+    """One worker's part of a global batch."""
+
+    batch: Batch
+    scale: float
+    """Factor on the sum of its losses whose average over workers is the global batch's mean."""
+    images: int
+    """Images that count: 0 where the batch is smaller than the workers and one is lent."""
+
+
+@dataclass
+class Feed:
+    """Serves one worker's shares; the images stay uint8 until they are used."""
+
+    images: ImageSet
+    recipe: PretrainRecipe | FinetuneRecipe
+    rank: int
+    world_size: int
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        on_gpu = self.device.type == "cuda"
+        # A GPU holds the whole set; the CPU's workers share one memory map.
+        self._resident = torch.from_numpy(np.array(self.images.images)) if on_gpu else None
+        if self._resident is not None:
+            self._resident = self._resident.to(self.device)
+        self._labels = torch.from_numpy(np.array(self.images.labels)).to(self.device)
+
+    def training(self, samples: Samples, epoch: int) -> Iterator[Share]:
+        """The epoch's shares, shuffled and augmented; the last batch may be partial."""
+        batches = self._order(samples, epoch).split(self.recipe.train.batch_size)
+        shares = [self._own(batch) for batch in batches]
+        per_chunk = max(1, _CHUNK[self.device.type] // max(1, len(shares[0][0])))
+        for start in range(0, len(shares), per_chunk):
+            chunk = shares[start : start + per_chunk]
+            augmented = self._augmented(torch.cat([own for own, _, _ in chunk]), epoch)
+            images = augmented.split([len(own) for own, _, _ in chunk])
+            for (own, scale, count), pixels in zip(chunk, images, strict=True):
+                yield Share(self._batch(pixels, own, epoch), scale, count)
+
+    def held_out(self, samples: Samples) -> Iterator[Share]:
+        """This worker's part of held-out images, as they are."""
+        own = torch.from_numpy(samples)[self.rank :: self.world_size]
+        for batch in own.split(_HELD_OUT_BATCH[self.device.type]):
+            yield Share(self._batch(self._pixels(batch), batch, None), 1.0, len(batch))
+
+    def _order(self, samples: Samples, epoch: int) -> Tensor:
+        ids = torch.from_numpy(samples)
+        return ids[uniform(self.recipe.seed, Stream.SHUFFLE, epoch, ids, 1)[:, 0].argsort()]
+
+    def _own(self, batch: Tensor) -> tuple[Tensor, float, int]:
+        own = batch[self.rank :: self.world_size]
+        if len(own):
+            return own, self.world_size / len(batch), len(own)
+        return batch[:1], 0.0, 0  # every worker must take part in the step; this one adds nothing
+
+    def _augmented(self, ids: Tensor, epoch: int) -> Tensor:
+        recipe = self.recipe
+        return augment(self._pixels(ids), recipe.train.augment, recipe.seed, epoch, ids)
+
+    def _pixels(self, ids: Tensor) -> Tensor:
+        if self._resident is not None:
+            return self._resident[ids.to(self.device)]
+        return torch.from_numpy(self.images.images[ids.numpy()])
+
+    def _batch(self, pixels: Tensor, ids: Tensor, epoch: int | None) -> Batch:
+        ids = ids.to(self.device, non_blocking=True)
+        images = pixels.float().div_(255).contiguous(memory_format=torch.channels_last)
+        return Batch(images, self._labels[ids], ids, epoch)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over all workers and images of one pass."""
+
+    loss: float
+    correct: float | None
+    count: int
+    bad_step: int | None
+    """First step whose loss was not finite."""
+
+    def means(self) -> dict[str, Any]:
+        """Mean loss and top-1 share."""
+        accuracy = None if self.correct is None else self.correct / self.count
+        return {"loss": self.loss / self.count, "accuracy": accuracy}
+
+
+class Tally:
+    """Adds up scores on the device, so that the host waits once a pass and not once a step."""
+
+    _NEVER = 2**62
+
+    def __init__(self, device: torch.device) -> None:
+        self._sums = torch.zeros(3, dtype=torch.float64, device=device)  # loss, correct, count
+        self._bad_step = torch.full((), self._NEVER, dtype=torch.int64, device=device)
+        self._has_classes = False
+
+    @torch.no_grad()
+    def add(self, scores: Scores, share: Share, step: int) -> None:
+        """Count one share."""
+        loss = scores.loss.double().sum()
+        self._bad_step = torch.where(
+            loss.isfinite(), self._bad_step, self._bad_step.clamp(max=step)
+        )
+        if not share.images:
+            return
+        self._sums[0] += loss
+        self._sums[2] += share.images
+        if scores.correct is not None:
+            self._has_classes = True
+            self._sums[1] += scores.correct.sum()
+
+    def reduce(self, world_size: int) -> Totals:
+        """Add up over all workers; every worker gets the same totals."""
+        if world_size > 1:
+            torch.distributed.all_reduce(self._sums)
+            torch.distributed.all_reduce(self._bad_step, op=torch.distributed.ReduceOp.MIN)
+        loss, correct, count = self._sums.tolist()
+        bad_step = int(self._bad_step)
+        return Totals(
+            loss,
+            correct if self._has_classes else None,
+            int(count),
+            None if bad_step == self._NEVER else bad_step,
+        )

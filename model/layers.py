@@ -1,0 +1,212 @@
+"""Layers of the UVCGANv2 generator: the transformer block, and the scales of the U-Net.
+
+Facts: UVCGANv2 (Torbunov et al., arXiv 2303.16280), whose modulation comes from StyleGAN2
+(arXiv 1912.04958), positions from Fourier features (2011.13775) and scaling from ReZero
+(2003.04887).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_DEMODULATION_EPS = 1e-6
+
+
+class FourierPositions(nn.Module):
+    """Learned Fourier features of a square grid (arXiv 2011.13775): sin(Linear([x, y])).
+
+    Args:
+        side: tokens along one side of the grid.
+        embed: features of one position.
+    """
+
+    grid: Tensor
+
+    def __init__(self, side: int, embed: int) -> None:
+        super().__init__()
+        axis = torch.linspace(-1, 1, side)
+        # UVCGANv2 walks the grid in "ij" order: the token of row i, column j has x = i, y = j.
+        x, y = torch.meshgrid(axis, axis, indexing="ij")
+        grid = torch.stack((x, y), dim=-1).flatten(0, 1)  # (side * side, 2)
+        self.register_buffer("grid", grid, persistent=False)
+        self.projector = nn.Linear(2, embed)
+
+    def forward(self) -> Tensor:
+        """Positions of all tokens, row by row: (side * side, embed) in [-1, 1]."""
+        return torch.sin(self.projector(self.grid))
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention without attention maps.
+
+    Parameters have the names, shapes and start values of `torch.nn.MultiheadAttention`, so that
+    weights move between the two as they are.
+
+    Args:
+        features: width of a token; a multiple of `heads`.
+        heads: attention heads; each takes features / heads numbers of a token.
+    """
+
+    def __init__(self, features: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * features, features))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * features))
+        self.out_proj = nn.Linear(features, features)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        nn.init.zeros_(self.out_proj.bias)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Mix tokens: (N, L, features) -> (N, L, features)."""
+        images, length, features = tokens.shape
+        packed = F.linear(tokens, self.in_proj_weight, self.in_proj_bias)
+        # (N, L, 3 * features) -> 3 x (N, heads, L, features / heads)
+        split = packed.view(images, length, 3, self.heads, features // self.heads)
+        q, k, v = split.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))  # heads side by side again
+        return out
+
+
+class TransformerBlock(nn.Module):
+    """Pre-LayerNorm block: y = x + a attention(norm(x)); z = y + a ffn(norm(y)).
+
+    One scalar `a` serves both branches: learned from 0 with ReZero (arXiv 2003.04887), else the
+    constant 1.
+
+    Args:
+        features: width of a token; a multiple of `heads`.
+        heads: attention heads.
+        ffn: hidden width of the feed-forward branch.
+        rezero: learn `a`.
+    """
+
+    def __init__(self, features: int, heads: int, ffn: int, rezero: bool) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(features)
+        self.attention = Attention(features, heads)
+        self.norm2 = nn.LayerNorm(features)
+        self.ffn = nn.Sequential(nn.Linear(features, ffn), nn.GELU(), nn.Linear(ffn, features))
+        self.scale = nn.Parameter(torch.zeros(1)) if rezero else None
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(N, L, features) -> (N, L, features)."""
+        tokens = tokens + _scaled(self.attention(self.norm1(tokens)), self.scale)
+        return tokens + _scaled(self.ffn(self.norm2(tokens)), self.scale)
+
+
+class Style(nn.Module):
+    """Scales of a convolution's input channels: s = 1 + b Linear(mod) (arXiv 2303.16280).
+
+    Args:
+        features: width of the vector that modulates.
+        channels: channels to scale.
+        rezero: learn `b` from 0; else it is the constant 1.
+    """
+
+    def __init__(self, features: int, channels: int, rezero: bool) -> None:
+        super().__init__()
+        self.affine = nn.Linear(features, channels)
+        self.scale = nn.Parameter(torch.zeros(1)) if rezero else None
+
+    def forward(self, mod: Tensor) -> Tensor:
+        """(N, features) -> (N, channels), around 1."""
+        return 1 + _scaled(self.affine(mod), self.scale)
+
+
+class ModulatedConv(nn.Module):
+    """3x3 convolution of scaled channels, demodulated (StyleGAN2, arXiv 1912.04958, section 2.2).
+
+    Unlike StyleGAN2, UVCGANv2 demodulates the bias too.
+
+    Args:
+        features: width of the vector that modulates.
+        channels_in: channels of the input.
+        channels_out: channels of the output.
+        style_rezero: see `Style`.
+    """
+
+    def __init__(
+        self, features: int, channels_in: int, channels_out: int, style_rezero: bool
+    ) -> None:
+        super().__init__()
+        self.style = Style(features, channels_in, style_rezero)
+        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+
+    def forward(self, x: Tensor, mod: Tensor) -> Tensor:
+        """Scale, convolve, demodulate.
+
+        Args:
+            x: (N, channels_in, H, W).
+            mod: (N, features).
+
+        Returns:
+            (N, channels_out, H, W).
+        """
+        scales: Tensor = self.style(mod)  # (N, channels_in)
+        energy = self.conv.weight.square().sum((2, 3))  # (channels_out, channels_in)
+        demodulation = torch.rsqrt(F.linear(scales.square(), energy) + _DEMODULATION_EPS)
+        # Scaling images rather than kernels keeps one convolution for the whole batch.
+        out: Tensor = self.conv(x * scales[:, :, None, None])
+        return out * demodulation[:, :, None, None]
+
+
+class EncoderScale(nn.Module):
+    """Two 3x3 convolutions, then a 2x2 convolution that halves the side.
+
+    Args:
+        channels_in: channels of the input.
+        channels: channels of both outputs.
+    """
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.convs = nn.Sequential(
+            nn.Conv2d(channels_in, channels, 3, padding=1),
+            nn.LeakyReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.LeakyReLU(inplace=True),
+        )
+        self.down = nn.Conv2d(channels, channels, 2, stride=2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, channels_in, H, W) -> (N, channels, H/2, W/2) and the skip (N, channels, H, W)."""
+        skip = self.convs(x)
+        return self.down(skip), skip
+
+
+class DecoderScale(nn.Module):
+    """Double the side, join the skip, two modulated 3x3 convolutions.
+
+    Args:
+        features: width of the vector that modulates.
+        channels: channels of the input and of the skip.
+        channels_out: channels of the output.
+        style_rezero: see `Style`.
+    """
+
+    def __init__(self, features: int, channels: int, channels_out: int, style_rezero: bool) -> None:
+        super().__init__()
+        self.up = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = ModulatedConv(features, 2 * channels, channels, style_rezero)
+        self.conv2 = ModulatedConv(features, channels, channels_out, style_rezero)
+
+    def forward(self, x: Tensor, skip: Tensor, mod: Tensor) -> Tensor:
+        """Decode one scale.
+
+        Args:
+            x: (N, channels, H/2, W/2).
+            skip: (N, channels, H, W).
+            mod: (N, features).
+
+        Returns:
+            (N, channels_out, H, W).
+        """
+        x = self.up(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        x = torch.cat((x, skip), dim=1)
+        x = F.leaky_relu_(self.conv1(x, mod))
+        return F.leaky_relu_(self.conv2(x, mod))
+
+
+def _scaled(branch: Tensor, scale: Tensor | None) -> Tensor:
+    return branch if scale is None else scale * branch

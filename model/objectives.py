@@ -1,0 +1,123 @@
+"""The two kinds of trial: a network, its loss, and what is measured of one image.
+
+An objective's forward pass gives one number an image instead of a batch's mean: sums over images
+can be added over workers of unequal shares, a mean of means can not.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.config import FinetuneRecipe, PretrainRecipe
+from model.masking import fill, visible
+from model.rng import Key, Stream
+from model.transfer import load_parent
+from model.uvcgan import build_classifier, build_generator
+
+_VALIDATION_EPOCH = 0  # every pass over held-out images sees the same masks: epochs compare
+
+
+class Scores(NamedTuple):
+    """What an objective measures of each image."""
+
+    loss: Tensor
+    """(N,) float: the image's loss."""
+    correct: Tensor | None
+    """(N,) bool: whether its class was named; None where no class is."""
+
+
+class Batch(NamedTuple):
+    """Images as an objective takes them."""
+
+    images: Tensor
+    """(N, 3, S, S) float in [0, 1], augmented in training."""
+    labels: Tensor
+    """(N,) int64 class numbers."""
+    samples: Tensor
+    """(N,) int64 indices in the whole set: they key the masks."""
+    epoch: int | None
+    """Epoch of training; None for held-out images, whose masks never change."""
+
+
+class Reconstruction(nn.Module):
+    """Stage 1: restore the masked image; mean absolute error (Terentiev & Ivanenko 2024).
+
+    `loss_region="masked"` averages each image's error over its hidden pixels (SimMIM, arXiv
+    2111.09886, section 3.4, there over the batch); an image with nothing hidden then counts as 0.
+    """
+
+    def __init__(self, recipe: PretrainRecipe, num_classes: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network = build_generator(recipe.model, recipe.data.image_size, recipe.seed)
+        learned = recipe.train.mask.fill == "learned"
+        self.colour = nn.Parameter(torch.full((3,), 0.5)) if learned else None
+
+    def forward(self, batch: Batch) -> Scores:
+        """L1 of each restored image against the unmasked one, over all C*H*W values."""
+        shown = self.shown(batch)
+        restored = self.network(self.masked(batch, shown))
+        error = (restored - batch.images).abs()  # (N, 3, S, S)
+        if self.recipe.train.loss_region == "all":
+            return Scores(error.mean(dim=(1, 2, 3)), None)
+        hidden = ~shown  # (N, 1, S, S)
+        values = hidden.sum(dim=(1, 2, 3)).clamp(min=1) * error.shape[1]
+        return Scores((error * hidden).sum(dim=(1, 2, 3)) / values, None)
+
+    def shown(self, batch: Batch) -> Tensor:
+        """Visible pixels of each image: (N, 1, S, S) bool."""
+        key = self._key(batch.epoch, Stream.MASK, Stream.VALIDATION_MASK)
+        return visible(self.recipe.train.mask, self.recipe.data.image_size, key, batch.samples)
+
+    def masked(self, batch: Batch, shown: Tensor) -> Tensor:
+        """What the network sees: (N, 3, S, S)."""
+        key = self._key(batch.epoch, Stream.FILL, Stream.VALIDATION_FILL)
+        mask = self.recipe.train.mask
+        return fill(batch.images, shown, mask, key, batch.samples, self.colour)
+
+    def _key(self, epoch: int | None, training: Stream, held_out: Stream) -> Key:
+        if epoch is None:
+            return Key(self.recipe.seed, held_out, _VALIDATION_EPOCH)
+        return Key(self.recipe.seed, training, epoch)
+
+
+class Classification(nn.Module):
+    """Stage 2: name the class from the class token; cross-entropy (Terentiev & Ivanenko 2024)."""
+
+    def __init__(self, recipe: FinetuneRecipe, num_classes: int) -> None:
+        super().__init__()
+        size = recipe.data.image_size
+        self.network = build_classifier(recipe.model, size, num_classes, recipe.seed)
+
+    def forward(self, batch: Batch) -> Scores:
+        """Cross-entropy in nats of each image, and whether the most likely class is its own."""
+        logits = self.network(batch.images).float()  # (N, classes)
+        loss = functional.cross_entropy(logits, batch.labels, reduction="none")
+        return Scores(loss, logits.argmax(dim=1) == batch.labels)
+
+
+Objective = Reconstruction | Classification
+
+
+def build_objective(recipe: PretrainRecipe | FinetuneRecipe, num_classes: int) -> Objective:
+    """The objective of a recipe, on the CPU, its weights drawn from the recipe's seed."""
+    if isinstance(recipe, PretrainRecipe):
+        return Reconstruction(recipe, num_classes)
+    return Classification(recipe, num_classes)
+
+
+def start_from_parent(objective: Objective, weights: dict[str, Tensor]) -> None:
+    """Load a pretrain trial's network, strictly by name; what the parent learned besides stays.
+
+    Raises:
+        ValueError: names or shapes do not match; both sides are listed.
+    """
+    prefix = "network."
+    network = {
+        name.removeprefix(prefix): value
+        for name, value in weights.items()
+        if name.startswith(prefix)
+    }
+    load_parent(objective.network, network)

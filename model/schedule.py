@@ -1,0 +1,39 @@
+"""Learning rate by step: linear warm-up, constant, linear or cosine decay."""
+
+import math
+
+from model.config import ScheduleConfig
+
+
+def learning_rate(
+    step: int, steps_per_epoch: int, epochs: int, config: ScheduleConfig, peak: float
+) -> float:
+    """Learning rate of an optimiser step (Terentiev & Ivanenko 2024: 1e-9 to 1e-4 to 5e-5).
+
+    Args:
+        step: optimiser steps taken so far, from 0; the rate that the next step uses.
+        steps_per_epoch: optimiser steps of one epoch.
+        epochs: epochs of the whole training; beyond its end the rate stays `final_lr`.
+        peak: rate between warm-up and decay, reached exactly when the warm-up ends.
+
+    Returns:
+        `start_lr` at step 0 (`peak` without warm-up), `final_lr` once every step is taken (`peak`
+        without decay). With `per="epoch"` each step has the rate of its epoch's first step.
+    """
+    if config.per == "epoch":
+        step -= step % steps_per_epoch
+    now = step / steps_per_epoch  # in epochs
+    if now < config.warmup_epochs:
+        return config.start_lr + (peak - config.start_lr) * now / config.warmup_epochs
+    decay_start = epochs - config.decay_epochs
+    if now <= decay_start or not config.decay_epochs:
+        return peak
+    decayed = min((now - decay_start) / config.decay_epochs, 1.0)
+    return config.final_lr + (peak - config.final_lr) * _remaining(decayed, config)
+
+
+def _remaining(decayed: float, config: ScheduleConfig) -> float:
+    """Share of the decay still to come (1 to 0) once the share `decayed` of its time is over."""
+    if config.decay == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * decayed))
+    return 1.0 - decayed

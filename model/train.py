@@ -1,0 +1,228 @@
+"""The training loop as a library: `fit` trains one recipe and knows neither Ray nor the store.
+
+Whoever runs it gives a `TrainContext`: rank and device, where a checkpoint and the parent's weights
+come from, where rows and checkpoints go.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from model.config import FinetuneRecipe, OptimConfig, PretrainRecipe, TrainConfig
+from model.data.image_set import ImageSet, Splits, split
+from model.feed import Feed, Samples, Tally
+from model.objectives import Objective, build_objective, start_from_parent
+from model.rows import EpochRow
+from model.schedule import learning_rate
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a finite number; training on would waste the machine."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that is needed to go on after an epoch; randomness is keyed, so it has no state."""
+
+    epoch: int
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Any]
+
+
+class TrainContext(Protocol):
+    """What `fit` needs to know of the world."""
+
+    @property
+    def rank(self) -> int:
+        """This worker's number, from 0."""
+
+    @property
+    def world_size(self) -> int:
+        """Workers of this trial; above 1, torch.distributed must be initialised."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where this worker trains."""
+
+    def resume(self) -> Checkpoint | None:
+        """The trial's own latest checkpoint, if it has one."""
+
+    def parent_weights(self) -> dict[str, Tensor] | None:
+        """Weights of the trial's parent; None only for a trial that has no parent."""
+
+    def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
+        """Keep an epoch; called on rank 0 alone."""
+
+
+@dataclass
+class LocalContext:
+    """One worker without Ray and without a disk: rows and the last checkpoint stay in memory."""
+
+    rank: int = 0
+    world_size: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    parent: dict[str, Tensor] | None = None
+    checkpoint: Checkpoint | None = None
+    rows: list[EpochRow] = field(default_factory=list)
+
+    def resume(self) -> Checkpoint | None:
+        """The checkpoint that was last saved or given."""
+        return self.checkpoint
+
+    def parent_weights(self) -> dict[str, Tensor] | None:
+        """The weights that were given."""
+        return self.parent
+
+    def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
+        """Append the row and keep the checkpoint."""
+        self.rows.append(row)
+        self.checkpoint = checkpoint
+
+
+def fit(
+    recipe: PretrainRecipe | FinetuneRecipe, images: ImageSet, context: TrainContext
+) -> dict[str, Tensor]:
+    """Train a recipe to its end and return the final weights, on the CPU, by name.
+
+    Raises:
+        Diverged: a loss was not finite; raised on every rank alike.
+        ValueError: the parent's weights do not fit the network.
+    """
+    objective = build_objective(recipe, len(images.class_names)).to(context.device)
+    objective.to(memory_format=torch.channels_last)
+    optimizer = _build_optimizer(objective, recipe.train.optim)
+    done = _initialise(objective, optimizer, context)
+    splits = split(images, recipe.data)
+    feed = Feed(images, recipe, context.rank, context.world_size, context.device)
+    trainer = _Trainer(recipe.train, objective, optimizer, feed, _parallel(objective, context))
+    for epoch in range(done + 1, recipe.train.epochs + 1):
+        row = trainer.epoch(epoch, splits)
+        if context.rank == 0:
+            weights = _on_cpu(objective.state_dict())
+            context.save(row, Checkpoint(epoch, weights, optimizer.state_dict()))
+    return _on_cpu(objective.state_dict())
+
+
+def _initialise(
+    objective: Objective, optimizer: torch.optim.Optimizer, context: TrainContext
+) -> int:
+    """Give the network its weights and return the epochs already done. The order is important."""
+    # 1. Go on with this trial.  2. Else start from the parent.  3. Else stay as drawn.
+    if checkpoint := context.resume():
+        objective.load_state_dict(checkpoint.weights)
+        optimizer.load_state_dict(checkpoint.optimizer)
+        return checkpoint.epoch
+    if parent := context.parent_weights():
+        start_from_parent(objective, parent)
+    return 0
+
+
+def _build_optimizer(objective: Objective, config: OptimConfig) -> torch.optim.Optimizer:
+    kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW
+    return kind(
+        [parameter for parameter in objective.parameters() if parameter.requires_grad],
+        lr=config.lr,
+        betas=config.betas,
+        eps=config.eps,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+
+
+def _parallel(objective: Objective, context: TrainContext) -> nn.Module:
+    if context.world_size == 1:
+        return objective
+    devices = [context.device] if context.device.type == "cuda" else None
+    # One bucket view a gradient saves a copy; buffers are constants, so they are not broadcast.
+    return DistributedDataParallel(
+        objective, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+    )
+
+
+def _on_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in state.items()}
+
+
+@dataclass
+class _Trainer:
+    """One recipe in the course of training."""
+
+    config: TrainConfig
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    feed: Feed
+    parallel: nn.Module
+    """The objective as the gradient sees it: itself, or wrapped for several workers."""
+
+    def epoch(self, epoch: int, splits: Splits) -> EpochRow:
+        """Train one epoch and evaluate it.
+
+        Raises:
+            Diverged: a training loss was not finite.
+        """
+        began = time.perf_counter()
+        steps = -(-len(splits.train) // self.config.batch_size)
+        trained = self._train(epoch, steps, splits.train)
+        trained_at = time.perf_counter()
+        held_out = {
+            f"{name}_{metric}": value
+            for name, samples in (("dev", splits.dev), ("val", splits.val))
+            for metric, value in self._evaluate(samples).items()
+        }
+        return EpochRow(
+            epoch=epoch,
+            step=epoch * steps,
+            learning_rate=self._rate(epoch * steps - 1, steps),
+            train_loss=trained["loss"],
+            train_accuracy=trained["accuracy"],
+            train_images=len(splits.train),
+            train_seconds=trained_at - began,
+            eval_seconds=time.perf_counter() - trained_at,
+            **held_out,
+        )
+
+    def _train(self, epoch: int, steps: int, train: Samples) -> dict[str, Any]:
+        self.objective.train()
+        tally = Tally(self.feed.device)
+        for step, share in enumerate(self.feed.training(train, epoch), (epoch - 1) * steps):
+            rate = self._rate(step, steps)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.zero_grad(set_to_none=True)
+            with self._autocast():
+                scores = self.parallel(share.batch)
+            # Workers hold unequal shares of the last batch and DDP averages over workers: this
+            # scale makes the average the gradient of the mean over the whole batch.
+            (scores.loss.sum() * share.scale).backward()
+            self.optimizer.step()
+            tally.add(scores, share, step)
+        totals = tally.reduce(self.feed.world_size)
+        if totals.bad_step is not None:
+            raise Diverged(
+                f"the loss is not finite in epoch {epoch}, step {totals.bad_step}, at learning "
+                f"rate {self._rate(totals.bad_step, steps):.3g}; a lower optim.lr may help"
+            )
+        return totals.means()
+
+    @torch.inference_mode()
+    def _evaluate(self, samples: Samples) -> dict[str, Any]:
+        if not len(samples):
+            return {"loss": None, "accuracy": None}
+        self.objective.eval()
+        tally = Tally(self.feed.device)
+        for share in self.feed.held_out(samples):
+            with self._autocast():
+                tally.add(self.objective(share.batch), share, 0)
+        return tally.reduce(self.feed.world_size).means()
+
+    def _rate(self, step: int, steps: int) -> float:
+        config = self.config
+        return learning_rate(step, steps, config.epochs, config.schedule, config.optim.lr)
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.config.precision == "bf16"
+        return torch.autocast(self.feed.device.type, torch.bfloat16, enabled=enabled)

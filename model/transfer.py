@@ -1,0 +1,56 @@
+"""Start a network from its parent: the whole generator, strictly by name."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from model.uvcgan import Classifier, Generator
+
+_MAX_LISTED = 6
+
+
+def load_parent(network: Generator | Classifier, weights: Mapping[str, Tensor]) -> None:
+    """Copy a pretrained generator's weights into `network`, or into the generator it holds.
+
+    As in Terentiev & Ivanenko (2024) all weights move, the decoder's too; a head stays new.
+
+    Args:
+        network: changed in place, or not at all if this raises.
+        weights: `state_dict()` of the parent's generator, on any device.
+
+    Raises:
+        ValueError: a name is missing or unexpected, or a shape differs; names both sides.
+    """
+    generator = network.generator if isinstance(network, Classifier) else network
+    expected = generator.state_dict()
+    problems = _differences(weights, expected)
+    if problems:
+        raise ValueError(f"the parent's weights do not fit the network: {'; '.join(problems)}")
+    generator.load_state_dict(weights)
+
+
+def _differences(parent: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> list[str]:
+    """One phrase for each kind of difference, each with its names and shapes."""
+    found = {
+        "only in the parent": [
+            f"{name} {_shape(weight)}" for name, weight in parent.items() if name not in network
+        ],
+        "only in the network": [
+            f"{name} {_shape(weight)}" for name, weight in network.items() if name not in parent
+        ],
+        "other shape": [
+            f"{name} parent {_shape(parent[name])}, network {_shape(weight)}"
+            for name, weight in network.items()
+            if name in parent and parent[name].shape != weight.shape
+        ],
+    }
+    return [f"{kind}: {_listed(items)}" for kind, items in found.items() if items]
+
+
+def _shape(weight: Tensor) -> str:
+    return "x".join(map(str, weight.shape))
+
+
+def _listed(items: list[str]) -> str:
+    more = len(items) - _MAX_LISTED
+    return " | ".join(items[:_MAX_LISTED]) + (f" | and {more} more" if more > 0 else "")

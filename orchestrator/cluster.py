@@ -1,0 +1,100 @@
+"""Connecting to Ray: a cluster of one's own on this machine, or one that is already there."""
+
+import contextlib
+import logging
+import os
+import secrets
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from model.errors import InputError
+
+LOCAL = "local"
+
+# Set before Ray is imported; whatever the user has set stays.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # The controller's poll is what a report waits for: 2 s by default.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    # Ray warns of metrics that are not read; ours are in the ledger.
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    # Tune's own state is never restored, so it is not worth writing often.
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+_LOCAL_SETTINGS = {
+    # Ray binds every interface even when told 127.0.0.1, unless it believes this is a desktop.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+}
+
+
+@contextlib.contextmanager
+def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
+    """Connect to Ray for as long as the context lasts; yields the dashboard's address, if any.
+
+    Args:
+        address: `local` starts a cluster on this machine's loopback alone and ends it afterwards;
+            `auto` or a host finds a running one and leaves it running.
+
+    Raises:
+        InputError: there is no cluster at the address.
+    """
+    configure(address)
+    import ray
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            context = ray.init(
+                address=address,
+                include_dashboard=dashboard if address == LOCAL else None,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"--address {address}: no Ray cluster answered: {reason}") from None
+    try:
+        yield context.dashboard_url or None
+    finally:
+        ray.shutdown()
+
+
+def configure(address: str) -> None:
+    """Set Ray's environment; to be called before anything imports Ray, which reads it only then."""
+    local = address == LOCAL
+    for name, value in (_SETTINGS | (_LOCAL_SETTINGS if local else {})).items():
+        os.environ.setdefault(name, value)
+    if local and os.environ["RAY_AUTH_MODE"] == "token":
+        _ensure_token()
+    elif not local and _token_path().exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray does not look for the file by itself
+    # Banners, progress tables and deprecation notices; Ray's log files keep what they keep.
+    for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _token_path() -> Path:
+    return Path.home() / ".ray" / "auth_token"
+
+
+def _ensure_token() -> None:
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return
+    path = _token_path()
+    if path.exists():
+        return
+    token = secrets.token_hex(32)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Readable by its owner alone from the first byte on.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError:  # no home to write to: a token of this process and its children will do
+        os.environ["RAY_AUTH_TOKEN"] = token
+        return
+    with os.fdopen(handle, "w") as stream:
+        stream.write(token)

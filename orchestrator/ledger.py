@@ -1,0 +1,188 @@
+"""The ledger: what trials leave behind in the store, and the only truth about them.
+
+Order of writing, so that a kill at any moment loses nothing finished: rows before the checkpoint
+that covers them (rows past the latest checkpoint are cut on resume); a checkpoint's parts before
+the small file that commits it; final weights before the outcome that names their checksum.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from model.config import Config
+from model.rows import EpochRow
+from orchestrator import records
+from orchestrator.graph import TrialSpec
+from orchestrator.store import Paths, Store
+
+# A damaged newest checkpoint must leave one to go on from.
+CHECKPOINTS_KEPT = 2
+
+
+class Outcome(Config):
+    """How a trial ended."""
+
+    state: Literal["done", "failed"]
+    reason: str | None = None
+    """Why it failed."""
+    final: bool = False
+    """The same recipe would fail the same way: only an explicit retry trains it again."""
+    weights_sha256: str | None = None
+    """Checksum of the final weights of a trial that is done."""
+    finished_at: str
+    """ISO 8601, UTC."""
+    wall_seconds: float | None = None
+    """From the first start to the end, waiting between attempts included."""
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def failure(self) -> str | None:
+        """Why it failed, in words; None for success."""
+        return (self.reason or "for an unknown reason") if self.state == "failed" else None
+
+
+@dataclass(frozen=True)
+class SavedCheckpoint:
+    """A checkpoint's bytes, its checksums verified."""
+
+    epoch: int
+    weights: bytes
+    optimizer: bytes
+
+
+class DamagedError(RuntimeError):
+    """A file of the store is missing or is not what was written."""
+
+
+class Ledger:
+    """Reads and writes one store's trials by their keys."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def write_spec(self, trial: TrialSpec) -> None:
+        """Record what the trial is, every default of its recipe spelled out.
+
+        Written anew at every run: the images of an unfinished trial may have moved.
+        """
+        self.store.write_json(Paths.spec(trial.key), trial.model_dump(mode="json"))
+
+    def spec(self, key: str) -> TrialSpec:
+        """What the trial is.
+
+        Raises:
+            DamagedError: no such trial, or its record cannot be read.
+        """
+        content = self.store.read(Paths.spec(key))
+        if content is None:
+            raise DamagedError(f"trial {key}: no spec in {self.store.uri}")
+        try:
+            return TrialSpec.model_validate_json(content)
+        except ValidationError as error:
+            raise DamagedError(f"trial {key}: spec.json: {error.errors()[0]['msg']}") from None
+
+    def outcome(self, key: str) -> Outcome | None:
+        """How the trial ended, or None while it has not (an unreadable record counts as none)."""
+        content = self.store.read(Paths.outcome(key))
+        if content is None:
+            return None
+        try:
+            return Outcome.model_validate_json(content)
+        except ValidationError:
+            return (
+                None  # cut short by something other than us: the trial goes on from its checkpoint
+            )
+
+    def begin_attempt(self, key: str, info: dict[str, Any]) -> int:
+        """Note that the trial was started, and return how often it has been."""
+        number = len(self.attempts(key)) + 1
+        self.store.write_json(f"{Paths.attempts(key)}/{number:04d}.json", info)
+        return number
+
+    def attempts(self, key: str) -> list[str]:
+        """Names of the notes of the trial's starts, oldest first."""
+        return self.store.names(Paths.attempts(key))
+
+    def first_attempt(self, key: str) -> dict[str, Any]:
+        """The note of the trial's first start; empty before it."""
+        names = self.attempts(key)
+        return (self.store.read_json(f"{Paths.attempts(key)}/{names[0]}") if names else None) or {}
+
+    def rows(self, key: str) -> list[EpochRow]:
+        """The trial's epoch rows so far."""
+        content = self.store.read(Paths.epochs(key))
+        return records.epochs_from_parquet(content) if content else []
+
+    def save_epoch(self, key: str, rows: list[EpochRow], checkpoint: SavedCheckpoint) -> None:
+        """Record all rows up to an epoch, then the checkpoint that covers them."""
+        self.store.write(Paths.epochs(key), records.epochs_to_parquet(key, rows))
+        for part, content in (("safetensors", checkpoint.weights), ("pt", checkpoint.optimizer)):
+            self.store.write(Paths.checkpoint(key, checkpoint.epoch, part), content)
+        sums = {"safetensors": _sha256(checkpoint.weights), "pt": _sha256(checkpoint.optimizer)}
+        self.store.write_json(Paths.checkpoint(key, checkpoint.epoch, "json"), {"sha256": sums})
+        for epoch in self._checkpoint_epochs(key)[:-CHECKPOINTS_KEPT]:
+            self._drop_checkpoint(key, epoch)
+
+    def latest_checkpoint(self, key: str) -> SavedCheckpoint | None:
+        """The newest checkpoint whose checksums hold, or None; damaged ones are passed over."""
+        for epoch in reversed(self._checkpoint_epochs(key)):
+            if checkpoint := self._read_checkpoint(key, epoch):
+                return checkpoint
+        return None
+
+    def weights(self, key: str) -> bytes:
+        """The final weights of a trial that is done.
+
+        Raises:
+            DamagedError: the trial is not done, or its weights are missing or changed.
+        """
+        outcome = self.outcome(key)
+        if outcome is None or outcome.state != "done":
+            raise DamagedError(f"trial {key} is not done, so it has no weights")
+        content = self.store.read(Paths.weights(key))
+        if content is None:
+            raise DamagedError(f"trial {key}: {Paths.weights(key)} is gone from {self.store.uri}")
+        if _sha256(content) != outcome.weights_sha256:
+            raise DamagedError(f"trial {key}: {Paths.weights(key)} is not what was written")
+        return content
+
+    def finish(self, key: str, weights: bytes, outcome: Outcome) -> None:
+        """Record success, then drop the checkpoints, which nobody needs any more."""
+        self.store.write(Paths.weights(key), weights)
+        done = outcome.model_copy(update={"weights_sha256": _sha256(weights)})
+        self.store.write(Paths.outcome(key), done.model_dump_json(indent=2).encode())
+        for epoch in self._checkpoint_epochs(key):
+            self._drop_checkpoint(key, epoch)
+
+    def fail(self, key: str, outcome: Outcome) -> None:
+        """Record a failure; the checkpoints stay for another try."""
+        self.store.write(Paths.outcome(key), outcome.model_dump_json(indent=2).encode())
+
+    def forget_failure(self, key: str) -> None:
+        """Let a failed trial be tried again, from its last checkpoint."""
+        self.store.delete(Paths.outcome(key))
+
+    def _checkpoint_epochs(self, key: str) -> list[int]:
+        names = self.store.names(Paths.checkpoints(key))
+        return sorted(int(name[:-5]) for name in names if name.endswith(".json"))
+
+    def _read_checkpoint(self, key: str, epoch: int) -> SavedCheckpoint | None:
+        try:
+            sums = (self.store.read_json(Paths.checkpoint(key, epoch, "json")) or {})["sha256"]
+        except (ValueError, KeyError):
+            return None
+        parts = {part: self.store.read(Paths.checkpoint(key, epoch, part)) for part in sums}
+        whole = {part: content for part, content in parts.items() if content is not None}
+        if {part: _sha256(content) for part, content in whole.items()} != sums:
+            return None
+        return SavedCheckpoint(epoch, whole["safetensors"], whole["pt"])
+
+    def _drop_checkpoint(self, key: str, epoch: int) -> None:
+        for part in ("json", "safetensors", "pt"):  # the committing file first
+            self.store.delete(Paths.checkpoint(key, epoch, part))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

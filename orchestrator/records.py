@@ -1,0 +1,120 @@
+"""The Parquet records: their Arrow schemas with units, and a reader that checks the version."""
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.errors import InputError
+from model.rows import EpochRow
+
+# Raise it when a column changes its meaning or goes away; adding one does not need it.
+VERSION = 1
+
+
+def _field(name: str, kind: pa.DataType, unit: str, *, null: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=null, metadata={"unit": unit})
+
+
+def _schema(*columns: pa.Field) -> pa.Schema:
+    return pa.schema(columns, metadata={"maskgrid.records": str(VERSION)})
+
+
+_KEY = _field("trial_key", pa.string(), "key")
+
+EPOCHS = _schema(
+    _KEY,
+    _field("epoch", pa.int64(), "epochs, from 1"),
+    _field("step", pa.int64(), "optimiser steps"),
+    _field("learning_rate", pa.float64(), "1"),
+    _field("train_loss", pa.float64(), "L1 in [0,1] or nats"),
+    _field("train_accuracy", pa.float64(), "share in [0,1]", null=True),
+    _field("dev_loss", pa.float64(), "L1 in [0,1] or nats", null=True),
+    _field("dev_accuracy", pa.float64(), "share in [0,1]", null=True),
+    _field("val_loss", pa.float64(), "L1 in [0,1] or nats"),
+    _field("val_accuracy", pa.float64(), "share in [0,1]", null=True),
+    _field("train_images", pa.int64(), "images"),
+    _field("train_seconds", pa.float64(), "s"),
+    _field("eval_seconds", pa.float64(), "s"),
+)
+assert EPOCHS.names == ["trial_key", *(field.name for field in fields(EpochRow))]
+
+TRIALS = _schema(
+    _KEY,
+    _field("kind", pa.string(), "pretrain or finetune"),
+    _field("parent_key", pa.string(), "key", null=True),
+    _field("state", pa.string(), "waiting, running, done, failed or skipped"),
+    _field("reason", pa.string(), "why it failed or was skipped", null=True),
+    _field("seed", pa.int64(), "1"),
+    _field("epochs", pa.int64(), "epochs asked for"),
+    _field("epochs_done", pa.int64(), "epochs"),
+    _field("train_seconds", pa.float64(), "s, training steps alone"),
+    _field("wall_seconds", pa.float64(), "s, first start to end", null=True),
+    _field("restarts", pa.int64(), "times started again"),
+    _field("finished_at", pa.string(), "ISO 8601, UTC", null=True),
+    _field("recipe", pa.string(), "JSON, every default spelled out"),
+    _field("provenance", pa.string(), "JSON: versions, commit, hardware, workers", null=True),
+)
+
+CELLS = _schema(
+    _field("cell", pa.string(), "name"),
+    _field("seed", pa.int64(), "1"),
+    _field("values", pa.string(), "JSON: axis or recipe field to value"),
+    _field("pretrain_key", pa.string(), "key", null=True),
+    _field("finetune_key", pa.string(), "key"),
+)
+
+
+def epochs_to_parquet(key: str, rows: Iterable[EpochRow]) -> bytes:
+    """One trial's rows as a Parquet file."""
+    records = [{"trial_key": key, **asdict(row)} for row in rows]
+    return to_parquet(pa.Table.from_pylist(records, schema=EPOCHS))
+
+
+def epochs_from_parquet(content: bytes) -> list[EpochRow]:
+    """One trial's rows.
+
+    Raises:
+        InputError: no Parquet file, or of another version.
+    """
+    table = from_parquet(content, EPOCHS).drop_columns(["trial_key"])
+    return [EpochRow(**record) for record in table.to_pylist()]
+
+
+def table_of(schema: pa.Schema, records: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Records as a typed table.
+
+    Raises:
+        ValueError: a record lacks a value that may not be null.
+    """
+    table = pa.Table.from_pylist(list(records), schema=schema)
+    table.validate(full=True)
+    return table
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """A table as the bytes of a Parquet file, its schema's metadata included."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def from_parquet(content: bytes, schema: pa.Schema) -> pa.Table:
+    """The columns of `schema` from a Parquet file.
+
+    Raises:
+        InputError: no Parquet file, of a newer version, or a column is missing.
+    """
+    try:
+        table = pq.read_table(io.BytesIO(content))
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"no readable Parquet record: {error}") from None
+    version = (table.schema.metadata or {}).get(b"maskgrid.records", b"missing").decode()
+    if version != str(VERSION):
+        raise InputError(f"record of version {version}; this maskgrid reads version {VERSION}")
+    if lacking := set(schema.names) - set(table.column_names):
+        raise InputError(f"record lacks the columns {', '.join(sorted(lacking))}")
+    return table.select(schema.names)

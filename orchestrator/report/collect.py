@@ -1,0 +1,86 @@
+"""From the ledger to a study's records: three Parquet tables that every report is made from."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from orchestrator.graph import Board, State, TrialGraph, TrialSpec
+from orchestrator.ledger import Ledger
+from orchestrator.records import CELLS, EPOCHS, TRIALS, table_of
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a study has recorded so far."""
+
+    trials: pa.Table
+    epochs: pa.Table
+    cells: pa.Table
+
+
+def board_of(graph: TrialGraph, ledger: Ledger) -> Board:
+    """Where the graph's trials stand by the ledger alone."""
+    outcomes = {key: ledger.outcome(key) for key in graph.trials}
+    done = [key for key, outcome in outcomes.items() if outcome and outcome.state == "done"]
+    failed = {key: outcome.failure for key, outcome in outcomes.items() if outcome}
+    return Board(graph, done, {key: reason for key, reason in failed.items() if reason})
+
+
+def collect(board: Board, ledger: Ledger) -> Records:
+    """Gather the records of all the board's trials, finished or not."""
+    trials, epochs = [], []
+    for trial in board.graph.trials.values():
+        rows = ledger.rows(trial.key)
+        epochs += [{"trial_key": trial.key, **asdict(row)} for row in rows]
+        seconds = sum(row.train_seconds for row in rows)
+        trials.append(
+            {
+                **_identity(trial),
+                **_ending(trial.key, board, ledger),
+                "epochs_done": len(rows),
+                "train_seconds": seconds,
+            }
+        )
+    return Records(
+        table_of(TRIALS, trials), table_of(EPOCHS, epochs), table_of(CELLS, _cells(board.graph))
+    )
+
+
+def _identity(trial: TrialSpec) -> dict[str, Any]:
+    # Where the images lay on one machine is nobody else's business.
+    recipe = trial.recipe.model_dump(mode="json", exclude={"data": {"path"}})
+    return {
+        "trial_key": trial.key,
+        "kind": trial.kind,
+        "parent_key": trial.parent,
+        "seed": trial.recipe.seed,
+        "epochs": trial.recipe.train.epochs,
+        "recipe": json.dumps(recipe, sort_keys=True),
+    }
+
+
+def _ending(key: str, board: Board, ledger: Ledger) -> dict[str, Any]:
+    state, outcome = board.states[key], ledger.outcome(key)
+    attempts = len(ledger.attempts(key))
+    return {
+        "state": (State.DONE if state is State.CACHED else state).value,
+        "reason": board.reason(key),
+        "restarts": max(0, attempts - 1),
+        "wall_seconds": outcome.wall_seconds if outcome else None,
+        "finished_at": outcome.finished_at if outcome else None,
+        "provenance": json.dumps(outcome.provenance, sort_keys=True) if outcome else None,
+    }
+
+
+def _cells(graph: TrialGraph) -> Iterator[dict[str, Any]]:
+    for asked in graph.cells:
+        yield {
+            "cell": asked.cell.name,
+            "seed": asked.seed,
+            "values": json.dumps(dict(asked.cell.values)),
+            "pretrain_key": asked.pretrain,
+            "finetune_key": asked.finetune,
+        }

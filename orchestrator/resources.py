@@ -1,0 +1,92 @@
+"""How many trials fit a cluster at once, so that nothing on it can starve anything else.
+
+A trial's Tune actor and its Train controller take no CPU; only workers do. With as many trials at
+once as there are places for their workers, no worker group ever waits for another's CPUs: waiting
+groups would hold what they have and hang each other.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from model.errors import InputError
+from orchestrator.study import Runtime
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one node of the cluster offers in all."""
+
+    cpus: int
+    gpus: float
+
+
+@dataclass(frozen=True)
+class Allotment:
+    """How a study uses a cluster."""
+
+    executor: Literal["train", "inline"]
+    concurrent: int
+    """Trials at once."""
+    num_workers: int
+    cpus_per_worker: int
+    gpus_per_worker: float
+
+    @property
+    def worker_resources(self) -> dict[str, float]:
+        """What one worker asks Ray for."""
+        gpus = {"GPU": self.gpus_per_worker} if self.gpus_per_worker else {}
+        return {"CPU": float(self.cpus_per_worker), **gpus}
+
+
+def allot(runtime: Runtime, nodes: list[Node], local: bool) -> Allotment:
+    """Fit a study's runtime section to a cluster.
+
+    Args:
+        local: whether the cluster is this process's own, on this machine.
+
+    Raises:
+        InputError: not even one trial fits; the message says what it needs and what there is.
+    """
+    gpus = runtime.gpus_per_worker
+    if gpus is None:
+        gpus = 1.0 if any(node.gpus >= 1 for node in nodes) else 0.0
+    if gpus > 1 and gpus != int(gpus):
+        raise InputError(f"runtime.gpus_per_worker: {gpus}: a share below 1, or a whole number")
+    executor = _executor(runtime, local)
+    places = sum(_places(node, runtime.cpus_per_worker, gpus) for node in nodes)
+    concurrent = places // runtime.num_workers
+    if not concurrent:
+        raise InputError(_does_not_fit(runtime, gpus, nodes, places))
+    concurrent = min(concurrent, runtime.max_concurrent or concurrent)
+    return Allotment(executor, concurrent, runtime.num_workers, runtime.cpus_per_worker, gpus)
+
+
+def _executor(runtime: Runtime, local: bool) -> Literal["train", "inline"]:
+    inline_works = local and runtime.num_workers == 1
+    if runtime.executor == "inline" and not inline_works:
+        raise InputError(
+            "runtime.executor: 'inline' is for one-worker trials on a local cluster; "
+            f"here are {runtime.num_workers} workers a trial on a "
+            f"{'local' if local else 'remote'} cluster; choices: auto, train"
+        )
+    if runtime.executor == "auto":
+        return "inline" if inline_works else "train"
+    return runtime.executor
+
+
+def _places(node: Node, cpus: int, gpus: float) -> int:
+    by_cpu = node.cpus // cpus
+    if not gpus:
+        return by_cpu
+    by_gpu = int(node.gpus / gpus + 1e-9) if gpus >= 1 else int(node.gpus) * int(1 / gpus + 1e-9)
+    return min(by_cpu, by_gpu)
+
+
+def _does_not_fit(runtime: Runtime, gpus: float, nodes: list[Node], places: int) -> str:
+    there = ", ".join(f"{node.cpus} CPUs + {node.gpus:g} GPUs" for node in nodes) or "no node"
+    return (
+        f"the study does not fit the cluster: a trial needs {runtime.num_workers} workers of "
+        f"{runtime.cpus_per_worker} CPUs + {gpus:g} GPUs each (runtime.num_workers, "
+        f"cpus_per_worker, gpus_per_worker); the cluster's nodes have {there}, "
+        f"room for {places} such workers"
+    )

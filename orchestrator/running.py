@@ -1,0 +1,109 @@
+"""One run of a study: images ready, Ray connected, trials trained, tables written."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from model.data.image_set import split
+from model.data.source import load
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.graph import State
+from orchestrator.planning import Plan
+from orchestrator.provenance import of_code
+from orchestrator.report.collect import board_of, collect
+from orchestrator.report.results import prepare, write_results
+from orchestrator.report.tables import Filled, grid
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, as against what: nothing here changes a result."""
+
+    results: Path
+    """Folder for records and tables."""
+    cache: Path
+    """Folder of decoded images, on every node."""
+    address: str = "local"
+    """Ray cluster."""
+    retry_failed: bool = False
+    """Train again what failed for a reason of its own, such as divergence."""
+    dashboard: bool = True
+    """Start Ray's dashboard with a local cluster."""
+
+
+def run_study(plan: Plan, options: RunOptions, console: Console) -> bool:
+    """Train what the plan lacks, then write and print its tables; True if every trial is done.
+
+    Raises:
+        InputError: images, store, results folder or cluster are not usable; nothing was trained.
+    """
+    plan.ledger.store.prepare()
+    prepare(options.results)
+    plan = _with_retries(plan, options.retry_failed)
+    if plan.count(State.WAITING):
+        # Images that do not decode, or too few of a class, are refused before any trial starts.
+        split(load(plan.study.data, options.cache), plan.study.data)
+        _train(plan, options, console)
+    write_and_print(plan, options.results, console)
+    _print_failures(plan, console)
+    return plan.board.complete
+
+
+def write_and_print(plan: Plan, results: Path, console: Console) -> None:
+    """Write a study's records and tables as they stand, and print the tables."""
+    for filled in write_results(plan.study, collect(plan.board, plan.ledger), results):
+        console.print(_printed(filled))
+    console.print(f"written to {results}", highlight=False)
+
+
+def _with_retries(plan: Plan, retry_failed: bool) -> Plan:
+    """Let failed trials be tried again: those the moment was to blame for, or all on request."""
+    for key in plan.board.failures:
+        outcome = plan.ledger.outcome(key)
+        if outcome and (retry_failed or not outcome.final):
+            plan.ledger.forget_failure(key)
+    return replace(plan, board=board_of(plan.graph, plan.ledger))
+
+
+def _train(plan: Plan, options: RunOptions, console: Console) -> None:
+    from orchestrator.cluster import LOCAL, connected  # Ray, which a finished study does not need
+    from orchestrator.resources import allot
+    from orchestrator.view import View
+
+    with connected(options.address, options.dashboard) as dashboard:
+        from orchestrator.sweep import nodes, run_graph
+
+        allotment = allot(plan.study.runtime, nodes(), local=options.address == LOCAL)
+        for key, state in plan.board.states.items():
+            if state is State.WAITING:
+                plan.ledger.write_spec(plan.graph.trials[key])
+        if dashboard:
+            console.print(f"Ray's dashboard: http://{dashboard}", highlight=False)
+        view = View(plan.study.name, plan.board, plan.ledger, allotment.concurrent)
+        settings = {
+            "store": plan.ledger.store.uri,
+            "cache": str(options.cache.resolve()),
+            "provenance": of_code(),
+        }
+        with view.shown(console):
+            run_graph(plan.study, plan.board, plan.ledger, allotment, settings)
+
+
+def _printed(filled: Filled) -> Table:
+    header, body = grid(filled)
+    table = Table(title=filled.table.title, title_justify="left", box=box.SIMPLE_HEAD)
+    for column in header:
+        table.add_column(column, justify="left" if column == header[0] else "right")
+    for row in body:
+        table.add_row(*row)
+    return table
+
+
+def _print_failures(plan: Plan, console: Console) -> None:
+    for key, state in plan.board.states.items():
+        if state in (State.FAILED, State.SKIPPED):
+            console.print(f"{state}: {key}: {plan.board.reason(key)}", highlight=False)
+    if any((outcome := plan.ledger.outcome(key)) and outcome.final for key in plan.board.failures):
+        console.print("--retry-failed trains failed trials again")

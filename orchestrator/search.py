@@ -1,0 +1,89 @@
+"""Ray Tune's side of the trial graph: the search space expanded, and a searcher that offers a trial
+once its parent is done."""
+
+from typing import Any
+
+import numpy as np
+from ray import tune
+from ray.tune.search import Searcher
+from ray.tune.search.variant_generator import generate_variants
+
+from orchestrator.graph import Board
+from orchestrator.ledger import Ledger
+from orchestrator.recipes import Cell, arm_cells
+from orchestrator.study import Axis, Scalar, StudySpec
+
+
+def cells(study: StudySpec) -> list[Cell]:
+    """All cells of a study: baseline and arms first, then the search space as Tune expands it."""
+    if not study.space:
+        return arm_cells(study)
+    space = {name: _domain(axis) for name, axis in study.space.items()}
+    # Tune repeats the grid for each draw of the other axes; a pure grid has nothing to draw.
+    drawn = any(axis.kind != "grid" for axis in study.space.values())
+    found: dict[str, Cell] = {}
+    random = np.random.default_rng(study.search_seed)
+    for _ in range(study.num_samples if drawn else 1):
+        for _, variant in generate_variants(space, random_state=random):
+            values: dict[str, Scalar] = {name: _plain(variant[name]) for name in study.space}
+            name = ",".join(f"{axis}={_text(value)}" for axis, value in values.items())
+            found.setdefault(name, Cell(name, values))
+    return arm_cells(study) + list(found.values())
+
+
+def _domain(axis: Axis) -> Any:
+    if axis.kind == "grid":
+        return tune.grid_search(list(axis.values))
+    if axis.kind == "choice":
+        return tune.choice(list(axis.values))
+    return getattr(tune, axis.kind)(*axis.values)  # kind is one of Axis' fields: Tune's own names
+
+
+def _plain(value: Any) -> Scalar:
+    plain: Scalar = value.item() if hasattr(value, "item") else value
+    return plain
+
+
+def _text(value: Scalar) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+class GraphSearcher(Searcher):
+    """Offers the trials of a graph, each once its parent is done.
+
+    It keeps nothing: the board is rebuilt from the ledger at every start, and whether a trial ended
+    well is read from the ledger, never from what Tune says.
+    """
+
+    def __init__(self, board: Board, ledger: Ledger, labels: dict[str, dict[str, Any]]) -> None:
+        super().__init__()
+        self._board = board
+        self._ledger = ledger
+        self._labels = labels
+        self._held: dict[str, str] = {}  # Tune's trial id -> our key
+
+    def suggest(self, trial_id: str) -> Any:
+        """A ready trial as a flat dict of primitives; None while others run; else FINISHED."""
+        key = self._board.next_ready()
+        if key is not None:
+            self._held[trial_id] = key
+            return {"trial_key": key, **self._labels.get(key, {})}
+        # None with nothing alive would wait for ever.
+        return None if self._held else Searcher.FINISHED
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Tune is through with a trial: believe the ledger about how it ended."""
+        key = self._held.pop(trial_id)
+        outcome = self._ledger.outcome(key)
+        if outcome is None:
+            self._board.finish(key, failure="its process was lost or stopped before it ended")
+        else:
+            self._board.finish(key, failure=outcome.failure)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: Tune's own state is never restored."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see `save`."""

@@ -1,0 +1,190 @@
+"""The store: every file name as a function of (root, trial key), and writing whole files only.
+
+A store is a folder, a network mount or a bucket URI (whatever pyarrow.fs opens). Nothing in it is
+ever unpickled.
+"""
+
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from model.errors import InputError
+
+# Raise it when an older maskgrid could misread what this one writes.
+SCHEMA = 1
+
+
+class Paths:
+    """The only place that knows file names; all relative to the store's root."""
+
+    schema = "maskgrid.json"
+
+    @staticmethod
+    def trial(key: str) -> str:
+        """Folder of one trial."""
+        return f"trials/{key}"
+
+    @classmethod
+    def spec(cls, key: str) -> str:
+        """The trial's resolved recipe."""
+        return f"{cls.trial(key)}/spec.json"
+
+    @classmethod
+    def epochs(cls, key: str) -> str:
+        """The trial's epoch rows."""
+        return f"{cls.trial(key)}/epochs.parquet"
+
+    @classmethod
+    def outcome(cls, key: str) -> str:
+        """How the trial ended; absent while it has not."""
+        return f"{cls.trial(key)}/outcome.json"
+
+    @classmethod
+    def weights(cls, key: str) -> str:
+        """The trained weights of a finished trial (safetensors)."""
+        return f"{cls.trial(key)}/weights.safetensors"
+
+    @classmethod
+    def attempts(cls, key: str) -> str:
+        """Folder with one small file for every time the trial was started."""
+        return f"{cls.trial(key)}/attempts"
+
+    @classmethod
+    def checkpoints(cls, key: str) -> str:
+        """Folder of the checkpoints an unfinished trial can go on from."""
+        return f"{cls.trial(key)}/checkpoints"
+
+    @classmethod
+    def checkpoint(cls, key: str, epoch: int, part: str) -> str:
+        """One part of a checkpoint: `json` commits it, `safetensors` weights, `pt` optimiser."""
+        return f"{cls.checkpoints(key)}/{epoch:05d}.{part}"
+
+
+class Store:
+    """Bytes by name under one root; a reader sees a whole file or none.
+
+    Args:
+        uri: a folder, or a URI such as `s3://bucket/prefix`.
+
+    Raises:
+        InputError: the URI is not understood.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri if "://" in uri else str(Path(uri).expanduser().resolve())
+        try:
+            self._fs, self._root = fs.FileSystem.from_uri(self.uri)
+        except (OSError, ValueError) as error:
+            raise InputError(f"store {uri!r}: {error}; give a folder or a bucket URI") from None
+        self.is_local = isinstance(self._fs, fs.LocalFileSystem)
+
+    def prepare(self) -> None:
+        """Create the store if need be and prove that it can be written.
+
+        Raises:
+            InputError: it cannot be written, or a newer maskgrid wrote it.
+        """
+        self.check()
+        try:
+            self.write_json(Paths.schema, {"schema": SCHEMA})
+        except OSError as error:
+            raise InputError(f"store {self.uri}: cannot be written: {error}") from None
+
+    def check(self) -> None:
+        """Refuse a store of a newer schema; a missing store is fine.
+
+        Raises:
+            InputError: it cannot be read, or a newer maskgrid wrote it.
+        """
+        try:
+            found = self.read_json(Paths.schema)
+        except (OSError, ValueError) as error:
+            raise InputError(f"store {self.uri}: cannot be read: {error}") from None
+        schema = (found or {}).get("schema", SCHEMA)
+        if not isinstance(schema, int) or schema > SCHEMA:
+            raise InputError(
+                f"store {self.uri}: written with schema {schema}, this maskgrid knows up to "
+                f"{SCHEMA}; use a newer maskgrid or another --store"
+            )
+
+    def read(self, name: str) -> bytes | None:
+        """The file's bytes, or None where there is no such file."""
+        try:
+            with self._fs.open_input_stream(self._path(name)) as stream:
+                return bytes(stream.read())
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace the file in one move; on a local disk it is flushed before and after."""
+        path = self._path(name)
+        if self.is_local:
+            _write_local(Path(path), content)
+            return
+        with self._fs.open_output_stream(path) as stream:  # object stores publish on close
+            stream.write(content)
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """The file as a JSON object, or None where there is no such file.
+
+        Raises:
+            ValueError: the file is no JSON object.
+        """
+        content = self.read(name)
+        if content is None:
+            return None
+        parsed = json.loads(content)
+        if not isinstance(parsed, dict):
+            raise ValueError(f"{name}: a JSON object was expected")
+        return parsed
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON object for humans to read too."""
+        self.write(name, (json.dumps(content, indent=2) + "\n").encode())
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files directly in a folder, sorted; empty where there is no such folder."""
+        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
+        infos = self._fs.get_file_info(selector)
+        return sorted(info.base_name for info in infos if not info.base_name.startswith("."))
+
+    def delete(self, name: str) -> None:
+        """Remove a file if it is there."""
+        try:
+            self._fs.delete_file(self._path(name))
+        except FileNotFoundError:
+            return
+
+    def join(self, name: str) -> str:
+        """The full path or URI of a name, as Ray wants it."""
+        return f"{self.uri.rstrip('/')}/{name}"
+
+    def _path(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
+
+
+def _write_local(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with part.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    # Without it a power cut may undo the rename that has just been promised.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,279 @@
+"""The study file: one YAML that says what is trained, over which axes, and which tables it fills.
+
+`read` checks the whole file before anything starts and raises one `StudyError` that carries every
+mistake, each with its path in the file, the value found and what was expected.
+"""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from model.config import (
+    Config,
+    DataConfig,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    SyntheticImages,
+)
+from model.errors import InputError
+from orchestrator.loader import load_yaml
+
+Scalar = bool | int | float | str
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Count = Annotated[int, Field(ge=1)]
+
+# Short names for the two axes of the paper.
+ALIASES = {"patch_size": "pretrain.mask.patch_size", "mask_ratio": "pretrain.mask.ratio"}
+
+
+class StudyError(InputError):
+    """Every mistake of a study file, one line each: `path: value: what was expected`."""
+
+    def __init__(self, source: str, mistakes: list[str]) -> None:
+        self.mistakes = [_printable(mistake) for mistake in mistakes]
+        super().__init__("\n".join(f"{source}: {mistake}" for mistake in self.mistakes))
+
+
+class Axis(Config):
+    """One axis in Ray Tune's terms; exactly one of the keys is given."""
+
+    grid: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
+    """Every value, crossed with every other axis (`tune.grid_search`)."""
+    choice: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
+    """One of the values at random, `num_samples` times."""
+    uniform: tuple[float, float] | None = None
+    """A real number in [low, high)."""
+    quniform: tuple[float, float, float] | None = None
+    """As uniform, rounded to multiples of the third number."""
+    loguniform: tuple[float, float] | None = None
+    """A real number in [low, high), uniform in its logarithm."""
+    randint: tuple[int, int] | None = None
+    """A whole number in [low, high)."""
+    lograndint: tuple[int, int] | None = None
+    """A whole number in [low, high), uniform in its logarithm."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1 or self.values is None:
+            raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
+        if self.kind in ("grid", "choice"):
+            if len(set(map(repr, self.values))) != len(self.values):
+                raise ValueError(f"a value stands twice in {list(self.values)}")
+        elif self.values[0] >= self.values[1]:  # type: ignore[operator]
+            raise ValueError(f"low {self.values[0]} must be below high {self.values[1]}")
+        elif self.kind.startswith("log") and self.values[0] <= 0:  # type: ignore[operator]
+            raise ValueError(f"low {self.values[0]} must be above 0 on a logarithmic axis")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The key that is given: `grid`, `choice`, `uniform`..."""
+        return next(iter(self.model_fields_set), "")
+
+    @property
+    def values(self) -> tuple[Scalar, ...]:
+        """What stands under the key: the values themselves, or (low, high[, step])."""
+        return getattr(self, self.kind) if self.kind else ()
+
+    @property
+    def probes(self) -> tuple[Scalar, ...]:
+        """Values that must be valid for the axis to be: all of a list, both ends of a range."""
+        return self.values if self.kind in ("grid", "choice") else self.values[:2]
+
+
+class Arm(Config):
+    """A cell outside the grid, such as a control: named changes to the study's recipes."""
+
+    name: Slug
+    pretrain: bool = True
+    """False: finetuned from scratch, like the baseline."""
+    set: dict[str, Scalar] = Field(default_factory=dict)
+    """Recipe fields by dotted path, such as `model.init: he`."""
+
+
+class Table(Config):
+    """One table: a metric of every cell, arranged by two axes."""
+
+    name: Slug
+    title: str
+    kind: Literal["pretrain", "finetune"]
+    """Which trial of a cell the metric is read from."""
+    metric: Literal["val_loss", "val_accuracy", "train_loss", "train_accuracy"]
+    rows: str = "patch_size"
+    """Axis down the side."""
+    columns: str = "mask_ratio"
+    """Axis along the top."""
+    select: Literal["last", "best_on_dev"] = "last"
+    """Epoch the metric is read at; `best_on_dev` is the last where there is no dev set."""
+    published: Literal["terentiev-2024/table-1", "terentiev-2024/table-2"] | None = None
+    """Published values to print beside ours."""
+
+
+class Runtime(Config):
+    """What does not change the result: never part of a trial's key."""
+
+    num_workers: Count = 1
+    """Ray Train workers (DDP ranks) of one trial."""
+    cpus_per_worker: Count = 1
+    """CPU cores, and threads, of one worker."""
+    gpus_per_worker: Annotated[float, Field(ge=0)] | None = None
+    """GPUs of one worker; None takes one where the cluster has any, else none."""
+    executor: Literal["auto", "train", "inline"] = "auto"
+    """`train`: a TorchTrainer a trial. `inline`: one-worker trials inside their Tune actor, in
+    local mode only. `auto`: inline where it is possible."""
+    max_concurrent: Count | None = None
+    """Upper bound on trials at once; None fills the cluster."""
+    max_restarts: Annotated[int, Field(ge=0)] = 2
+    """Times a trial is started again after a worker, actor or node was lost."""
+
+
+TABLE_1 = Table(
+    name="table_1",
+    title="Reconstruction loss (L1, all pixels) by patch size and mask ratio",
+    kind="pretrain",
+    metric="val_loss",
+)
+TABLE_2 = Table(
+    name="table_2",
+    title="Classification accuracy by patch size and mask ratio of the pretraining",
+    kind="finetune",
+    metric="val_accuracy",
+)
+
+
+class StudySpec(Config):
+    """A whole study file; see `studies/` for examples."""
+
+    name: Slug
+    description: str = ""
+    data: DataConfig = SyntheticImages()
+    model: ModelConfig = ModelConfig()
+    pretrain: PretrainConfig = PretrainConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
+    space: dict[str, Axis] = Field(default_factory=dict)
+    """Axes by name: `patch_size`, `mask_ratio`, or the dotted path of any recipe field."""
+    num_samples: Count = 1
+    """Draws of every non-grid axis (Tune's meaning: the grid is repeated for each draw)."""
+    search_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of those draws."""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)] = (0,)
+    """Every cell is trained once for each seed."""
+    baseline: bool = True
+    """Also finetune the same network without pretraining."""
+    arms: tuple[Arm, ...] = ()
+    tables: tuple[Table, ...] = (TABLE_1, TABLE_2)
+    runtime: Runtime = Runtime()
+
+    @model_validator(mode="after")
+    def _no_name_twice(self) -> Self:
+        for what, names in (
+            ("seed", list(map(str, self.seeds))),
+            ("arm", ["baseline", *(arm.name for arm in self.arms)]),
+            ("table", [table.name for table in self.tables]),
+            ("axis", [ALIASES.get(name, name) for name in self.space]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} named twice: {', '.join(twice)}")
+        return self
+
+
+def read(path: Path) -> StudySpec:
+    """Read and check a study file.
+
+    Raises:
+        StudyError: the file is missing, no YAML, or says something that is not understood.
+    """
+    from orchestrator.recipes import mistakes  # recipes builds on this module
+
+    try:
+        raw = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StudyError(str(path), [_one_line(error)]) from None
+    if not isinstance(raw, dict):
+        raise StudyError(str(path), [f"a mapping of study fields was expected, found {raw!r}"])
+    try:
+        # Strict JSON: no "3" for 3 and no true for 1, yet lists may fill tuples.
+        study = StudySpec.model_validate_json(json.dumps(raw, default=str), strict=True)
+    except ValidationError as error:
+        raise StudyError(str(path), _mistakes(raw, error)) from None
+    if found := mistakes(study):
+        raise StudyError(str(path), found)
+    return study
+
+
+def _printable(text: str) -> str:
+    # A line break or an escape sequence inside a key must not pass for output of ours.
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _one_line(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return " ".join((reason or type(error).__name__).split())
+
+
+def _mistakes(raw: Any, error: ValidationError) -> list[str]:
+    items = error.errors()
+    places = [item["loc"] for item in items]
+    # A list whose items are wrong is also called too short: that would tell one mistake twice.
+    return [
+        _mistake(raw, item)
+        for item in items
+        if item["type"] != "too_short"
+        or not any(place[: len(item["loc"])] == item["loc"] != place for place in places)
+    ]
+
+
+def _mistake(raw: Any, item: Any) -> str:
+    path, node = [], raw
+    for step in item["loc"]:
+        inside = isinstance(node, dict) and step in node
+        inside = inside or (isinstance(node, list) and isinstance(step, int))
+        if not inside and step != item["loc"][-1]:
+            continue  # the tag of a union, which is no key of the file
+        path.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+        node = node[step] if inside else None
+    where = "".join(path).lstrip(".") or "study"
+    if item["type"] == "missing":
+        return f"{where}: missing"
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        message = _unknown(item["loc"])
+    return f"{where}: {_short(node)}: {message}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _unknown(loc: tuple[int | str, ...]) -> str:
+    known = _fields_at(StudySpec, list(loc[:-1]))
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown key; {hint}known: {', '.join(known)}"
+
+
+def _fields_at(model: type[BaseModel], loc: list[int | str]) -> list[str]:
+    """Field names of the configuration that stands at a path of the study."""
+    if not loc:
+        return list(model.model_fields)
+    head, *rest = loc
+    if isinstance(head, int) or head not in model.model_fields:
+        return _fields_at(model, rest)  # an index, an axis name, or a union's tag
+    for candidate in _models_in(model.model_fields[head].annotation):
+        source = candidate.model_fields.get("source")
+        if source is None or not rest or rest[0] in get_args(source.annotation):
+            return _fields_at(candidate, rest)
+    return []
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]

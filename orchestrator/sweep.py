@@ -1,0 +1,160 @@
+"""One Tune run over the trial graph: the Tuner, and the trainable that fits one trial."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import ray
+from ray import tune
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from orchestrator.graph import Board
+from orchestrator.ledger import Ledger
+from orchestrator.resources import Allotment, Node
+from orchestrator.search import GraphSearcher
+from orchestrator.store import Store
+from orchestrator.study import StudySpec
+
+# The trial's actor only waits for its workers: it sits on the head, next to the Train controller,
+# and takes no CPU that a worker could need. 0.001 of a node's one unit is as good as nothing.
+_ON_HEAD = {"node:__internal_head__": 0.001}
+_POLL_SECONDS = 0.5
+
+
+def nodes() -> list[Node]:
+    """The connected cluster's live nodes."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(int(has.get("CPU", 0)), has.get("GPU", 0.0)) for has in alive]
+
+
+def run_graph(
+    study: StudySpec, board: Board, ledger: Ledger, allotment: Allotment, settings: dict[str, Any]
+) -> None:
+    """Train every trial of the board that is not done; the board and the ledger tell how it went.
+
+    Args:
+        settings: `store`, `cache` and `provenance`, handed to every trial.
+    """
+    settings = {**settings, "allotment": asdict(allotment), "study": study.name}
+    settings["max_restarts"] = study.runtime.max_restarts
+    trainable = tune.with_parameters(run_trial, settings=settings)
+    own = allotment.worker_resources if allotment.executor == "inline" else _ON_HEAD
+    tuner = tune.Tuner(
+        tune.with_resources(trainable, own),
+        tune_config=tune.TuneConfig(
+            search_alg=GraphSearcher(board, ledger, labels(study, board)),
+            num_samples=-1,  # the searcher says when it is through
+            max_concurrent_trials=allotment.concurrent,
+            reuse_actors=True,
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+        ),
+        run_config=tune.RunConfig(
+            name=study.name,
+            storage_path=ledger.store.join("tune"),
+            failure_config=tune.FailureConfig(max_failures=study.runtime.max_restarts),
+            verbose=0,
+        ),
+    )
+    tuner.fit()
+
+
+def labels(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
+    """What Tune's tables show of each trial besides its key: the values of its first cell."""
+    found: dict[str, dict[str, Any]] = {}
+    for asked in board.graph.cells:
+        for key in filter(None, (asked.pretrain, asked.finetune)):
+            shown = {"kind": board.graph.trials[key].kind, "cell": asked.cell.name}
+            found.setdefault(key, {**shown, "seed": asked.seed, **asked.cell.values})
+    return found
+
+
+def run_trial(config: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Tune's trainable: train one trial and pass its epochs on to Tune.
+
+    The training runs in a thread of its own. This one reads the ledger and reports to Tune: a
+    busy driver can then delay a report but never the training, and nothing waits on a full queue.
+    """
+    key = config["trial_key"]
+    ledger = Ledger(Store(settings["store"]))
+    if ledger.outcome(key):  # Tune tries a failed trial again; it would only fail again
+        _conclude(ledger, key, [])
+        return
+    ended = threading.Event()
+    errors: list[Exception] = []
+
+    def train() -> None:
+        try:
+            _execute(key, settings)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            ended.set()
+
+    threading.Thread(target=train, daemon=True, name=f"train {key}").start()
+    for metrics in _epochs(ledger, key, ended):
+        tune.report(metrics)
+    _conclude(ledger, key, errors)
+
+
+def _execute(key: str, settings: dict[str, Any]) -> None:
+    allotment = Allotment(**settings["allotment"])
+    config = {name: settings[name] for name in ("store", "cache", "provenance")}
+    config |= {"trial_key": key, "threads": allotment.cpus_per_worker}
+    from orchestrator import worker  # torch: the driver has no need of it
+
+    if allotment.executor == "inline":
+        worker.train_inline(config)
+        return
+    gpu = allotment.gpus_per_worker > 0
+    TorchTrainer(
+        worker.train_fn_per_worker,
+        train_loop_config=config,
+        torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
+        scaling_config=ScalingConfig(
+            num_workers=allotment.num_workers,
+            use_gpu=gpu,
+            resources_per_worker=allotment.worker_resources,
+        ),
+        run_config=RunConfig(
+            name=f"{settings['study']}-{key}",
+            storage_path=Store(settings["store"]).join("train"),
+            failure_config=FailureConfig(
+                max_failures=settings["max_restarts"],
+                controller_failure_limit=settings["max_restarts"],
+            ),
+        ),
+    ).fit()
+
+
+def _epochs(ledger: Ledger, key: str, ended: threading.Event) -> Iterator[dict[str, Any]]:
+    """Each epoch of this run as the ledger shows it, until the training has ended."""
+    told = len(ledger.rows(key))
+    while True:
+        last = ended.wait(_POLL_SECONDS)
+        rows = ledger.rows(key)
+        for row in rows[told:]:
+            yield {"trial_key": key, **asdict(row)}
+        told = max(told, len(rows))
+        if last:
+            return
+
+
+def _conclude(ledger: Ledger, key: str, errors: list[Exception]) -> None:
+    """Say the end to Tune; only what the ledger calls done is a success."""
+    from orchestrator.worker import outcome_of
+
+    outcome = ledger.outcome(key)
+    if outcome is None:
+        error = errors[0] if errors else RuntimeError("it ended without an outcome")
+        outcome = outcome_of(ledger, key, error)
+        ledger.fail(key, outcome)
+    if outcome.failure:
+        raise RuntimeError(f"trial {key} failed: {outcome.failure}")
+    tune.report({"trial_key": key, "state": outcome.state})
+
+
+def _trial_name(trial: Any) -> str:
+    return str(trial.config["trial_key"])

@@ -1,0 +1,134 @@
+"""The only bridge from Ray to `model`: what runs inside a trial's processes.
+
+Both executors train through `train_trial`; they differ in who calls it: `train_fn_per_worker` in
+each worker of a TorchTrainer, or the trial's own Tune actor.
+"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import ray.train.torch
+import safetensors.torch
+import torch
+from model.data.image_set import ImageSet
+from model.data.source import load
+from torch import Tensor
+
+from model.errors import InputError
+from model.rows import EpochRow
+from model.train import Checkpoint, Diverged, fit
+from orchestrator import provenance
+from orchestrator.graph import TrialSpec
+from orchestrator.ledger import DamagedError, Ledger, Outcome, SavedCheckpoint
+from orchestrator.store import Store
+
+# The recipe or its input is at fault, on every rank alike: to train again would fail again.
+FINAL_ERRORS = (Diverged, DamagedError, InputError, ValueError)
+
+
+class LedgerContext:
+    """A `model.train.TrainContext` whose state lies in the ledger."""
+
+    def __init__(self, trial: TrialSpec, ledger: Ledger, device: torch.device) -> None:
+        self.rank = 0
+        self.world_size = 1
+        self.device = device
+        self._trial = trial
+        self._ledger = ledger
+        self._rows: list[EpochRow] = []
+
+    def resume(self) -> Checkpoint | None:
+        """The trial's newest undamaged checkpoint; rows past it are trained again."""
+        saved = self._ledger.latest_checkpoint(self._trial.key)
+        if saved is None:
+            return None
+        self._rows = self._ledger.rows(self._trial.key)[: saved.epoch]
+        optimizer = torch.load(io.BytesIO(saved.optimizer), weights_only=True)
+        return Checkpoint(saved.epoch, safetensors.torch.load(saved.weights), optimizer)
+
+    def parent_weights(self) -> dict[str, Tensor] | None:
+        """The parent's final weights; a declared parent that is not there is an error.
+
+        Raises:
+            DamagedError: the parent is not done, or its weights are missing or changed.
+        """
+        if self._trial.parent is None:
+            return None
+        return safetensors.torch.load(self._ledger.weights(self._trial.parent))
+
+    def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
+        """Write the rows so far and the checkpoint."""
+        self._rows.append(row)
+        optimizer = io.BytesIO()
+        torch.save(checkpoint.optimizer, optimizer)
+        weights = safetensors.torch.save(checkpoint.weights)
+        saved = SavedCheckpoint(checkpoint.epoch, weights, optimizer.getvalue())
+        self._ledger.save_epoch(self._trial.key, self._rows, saved)
+
+
+def train_fn_per_worker(config: dict[str, Any]) -> None:
+    """One DDP rank of a trial; Ray Train calls it in every worker.
+
+    Args:
+        config: `trial_key`, `store`, `cache`, `threads`, `provenance`.
+    """
+    ranks = ray.train.get_context()
+    ledger = Ledger(Store(config["store"]))
+    context = LedgerContext(ledger.spec(config["trial_key"]), ledger, ray.train.torch.get_device())
+    context.rank, context.world_size = ranks.get_world_rank(), ranks.get_world_size()
+    train_trial(context, config)
+    # Ray keeps no rows of ours: one report, at the end, tells its dashboard that this run is over.
+    ray.train.report({"trial_key": config["trial_key"]})
+
+
+def train_inline(config: dict[str, Any]) -> None:
+    """A one-worker trial in the calling process; see `train_fn_per_worker`."""
+    ledger = Ledger(Store(config["store"]))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    train_trial(LedgerContext(ledger.spec(config["trial_key"]), ledger, device), config)
+
+
+def train_trial(context: LedgerContext, config: dict[str, Any]) -> None:
+    """Train one trial to its recorded end; a failure that would repeat itself is recorded too.
+
+    An error that concerns this machine or moment travels on, for Ray to restart the workers.
+    """
+    torch.set_num_threads(config["threads"])
+    ledger, trial = context._ledger, context._trial
+    if context.rank == 0:
+        ledger.begin_attempt(trial.key, {"started_at": provenance.now()})
+    try:
+        weights = fit(trial.recipe, _images(trial, config), context)
+    except FINAL_ERRORS as error:
+        if context.rank == 0:
+            ledger.fail(trial.key, outcome_of(ledger, trial.key, error, final=True))
+        return
+    if context.rank == 0:
+        found = {**config["provenance"], **_hardware(context)}
+        done = outcome_of(ledger, trial.key).model_copy(update={"provenance": found})
+        ledger.finish(trial.key, safetensors.torch.save(weights), done)
+
+
+def outcome_of(
+    ledger: Ledger, key: str, error: Exception | None = None, final: bool = False
+) -> Outcome:
+    """How a trial that ends now ended."""
+    began = ledger.first_attempt(key).get("started_at")
+    return Outcome(
+        state="failed" if error else "done",
+        reason=" ".join(f"{type(error).__name__}: {error}".split()) if error else None,
+        final=final,
+        finished_at=provenance.now(),
+        wall_seconds=provenance.seconds_since(began) if began else None,
+    )
+
+
+def _images(trial: TrialSpec, config: dict[str, Any]) -> ImageSet:
+    return load(trial.recipe.data, Path(config["cache"]))
+
+
+def _hardware(context: LedgerContext) -> dict[str, Any]:
+    gpu = torch.cuda.get_device_name(context.device) if context.device.type == "cuda" else None
+    return {**provenance.of_machine(), "gpu": gpu, "workers": context.world_size}

@@ -1,0 +1,149 @@
+"""The study file: what is accepted, and how mistakes are told."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import TINY, StudyWriter, merged
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.study import StudyError, StudySpec, read
+
+STUDIES = sorted(Path(__file__).parent.parent.glob("studies/*.yaml"))
+
+
+def mistakes(path: Path) -> list[str]:
+    with pytest.raises(StudyError) as caught:
+        read(path)
+    return [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_shipped_studies_are_valid(path: Path) -> None:
+    # Each study is named after its file, so that its results are found where one looks.
+    assert read(path).name == path.stem
+
+
+def test_defaults_are_the_papers(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("name: s\n")
+    study = read(path)
+    # Adam (0.9, 0.99), batch 128, 50 epochs, 1e-9 -> 1e-4 in 5, -> 5e-5 in the last 15.
+    for stage in (study.pretrain, study.finetune):
+        assert (stage.epochs, stage.batch_size) == (50, 128)
+        assert (stage.optim.name, stage.optim.betas, stage.optim.lr) == ("adam", (0.9, 0.99), 1e-4)
+        assert (stage.schedule.start_lr, stage.schedule.warmup_epochs) == (1e-9, 5)
+        assert (stage.schedule.final_lr, stage.schedule.decay_epochs) == (5e-5, 15)
+
+
+def test_every_mistake_is_told_at_once_with_path_value_and_expectation(
+    write_study: StudyWriter,
+) -> None:
+    found = mistakes(
+        write_study(
+            pretrain={"epochs": 0, "optim": {"lr": "fast"}},
+            model={"headz": 3},
+            seeds=[-1],
+        )
+    )
+    assert len(found) == 4
+    assert any(line.startswith("pretrain.epochs: 0: ") for line in found)
+    assert any(line.startswith("pretrain.optim.lr: 'fast': ") for line in found)
+    assert any(line.startswith("seeds[0]: -1: ") for line in found)
+    # An unknown key names the near one and the choices.
+    assert any("model.headz: 3: unknown key; did you mean 'heads'? known: " in s for s in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"space": {"patch_size": {"grid": [4, 5]}}}, "space.patch_size.grid[1]: 5: patch_size 5 does not divide the 16-pixel image; choices: 1, 2, 4, 8, 16"),
+        ({"space": {"mask_ratio": {"grid": [0.0]}}}, "space.mask_ratio.grid[0]: 0.0: Input should be greater than 0"),
+        ({"space": {"mask_ratio": {"grid": None, "uniform": [0.2, 1.0]}}}, "space.mask_ratio.uniform[1]: 1.0: Input should be less than 1"),
+        ({"space": {"patch_size": {"grid": None, "choice": [4], "uniform": [1, 2]}}}, "space.patch_size: {'choice': [4], 'uniform': [1, 2]}: give exactly one of grid, choice"),
+        ({"space": {"patch_size": {"grid": [2, 2]}}}, "a value stands twice"),
+        ({"space": {"mask_ratio": {"grid": None, "loguniform": [0.6, 0.2]}}}, "low 0.6 must be below high 0.2"),
+        ({"space": {"pretrain.mask.ratio": {"grid": [0.5]}}}, "axis named twice: pretrain.mask.ratio"),
+        ({"space": {"model.hedas": {"grid": [2]}}}, "space.model.hedas.grid[0]: 2: 'model.hedas' is no recipe field; nearest: model.heads"),
+        ({"seeds": [1, 1]}, "seed named twice: 1"),
+        ({"arms": [{"name": "baseline"}]}, "arm named twice: baseline"),
+        ({"arms": [{"name": "he", "set": {"model.init": "hee"}}]}, "arms[0].set: {'model.init': 'hee'}: Input should be 'uvcgan2', 'pytorch' or 'he'"),
+        ({"pretrain": {"epochs": 1}}, "pretrain: "),
+        ({"data": {"image_size": 18}}, "image_size 18 must be a multiple of 4"),
+        ({"model": {"heads": 3}}, "heads 3 must divide features 8"),
+        ({"data": {"source": "imagenet"}}, "data: "),
+        ({"seeds": ["1"]}, "seeds[0]: '1': Input should be a valid integer"),
+        ({"baseline": 1}, "baseline: 1: Input should be a valid boolean"),
+        ({"tables": [{"name": "t", "title": "T", "kind": "pretrain", "metric": "val_loss", "rows": "patch"}]}, "tables[0].rows: 'patch': no such axis; the space has: "),
+        ({"name": "../up"}, "name: '../up': "),
+        ({"pretrain": {"optim": {"lr": float("nan")}}}, "pretrain.optim.lr: nan: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_clear_line(
+    write_study: StudyWriter, change: dict[str, object], expected: str
+) -> None:
+    found = mistakes(write_study(**change))
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name: a\nname: b\n", "line 2: 'name' stands twice"),
+        ("name: a\nspace:\n  patch_size: {grid: [2]}\n  patch_size: {grid: [4]}\n", "line 4: 'patch_size' stands twice"),
+        ("name: [a\n", "expected"),
+        ("- a\n", "a mapping of study fields was expected"),
+        ("", "a mapping of study fields was expected"),
+        ("name: !!python/object/apply:os.getcwd []\n", "could not determine a constructor"),
+        ("? [a, b]\n: 1\n", "line 1: a key must be a plain word"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_study_is_one_clear_line(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    found = mistakes(path)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert mistakes(tmp_path / "none.yaml") == ["No such file or directory"]
+
+
+def test_a_learning_rate_without_a_dot_is_a_number(tmp_path: Path) -> None:
+    # YAML 1.1 reads 1e-4 as a word.
+    path = tmp_path / "study.yaml"
+    path.write_text("name: a\npretrain: {optim: {lr: 1e-4}}\n")
+    assert read(path).pretrain.optim.lr == 1e-4
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+FIELD = st.sampled_from([*StudySpec.model_fields, "spcae"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(change=st.dictionaries(FIELD, JSON, min_size=1, max_size=3))
+def test_no_value_of_any_field_gets_another_error(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump({**TINY, **change}))
+    try:
+        study = read(path)
+    except StudyError as error:
+        # Wrong input is told in lines that begin with the file.
+        assert all(line.startswith(f"{path}: ") for line in str(error).splitlines())
+    else:
+        assert isinstance(study, StudySpec)
+
+
+def test_merge_helper_removes_what_is_none() -> None:
+    assert merged({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}) == {"a": {"c": 2}}

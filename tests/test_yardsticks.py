@@ -1,0 +1,115 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import Tensor
+
+from model import yardsticks as module
+from model.config import MaskConfig
+from model.masking import visible
+from model.rng import Key, Stream
+from model.yardsticks import inpaint, sigma, yardsticks
+
+
+def _shown(num: int, side: int, patch: int = 4, ratio: float = 0.4) -> Tensor:
+    key = Key(0, Stream.VALIDATION_MASK, 0)
+    return visible(MaskConfig(patch_size=patch, ratio=ratio), side, key, torch.arange(num))
+
+
+def _smooth(num: int, side: int) -> Tensor:
+    """uint8 colour gradients: neighbours resemble each other, as in photographs."""
+    coarse = torch.rand(num, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 255
+    return torch.nn.functional.interpolate(coarse, side, mode="bilinear").to(torch.uint8)
+
+
+def _slow(image: npt.NDArray[np.float64], shown: npt.NDArray[np.bool_], width: float) -> Tensor:
+    """Every hidden pixel as the mean of all visible ones, weighted by distance."""
+    result = image.copy()
+    rows, columns = np.nonzero(shown)
+    for row, column in np.argwhere(~shown):
+        far = (rows - row) ** 2 + (columns - column) ** 2
+        weight = np.exp(-far / (2 * width**2))
+        result[:, row, column] = (image[:, rows, columns] * weight).sum(axis=1) / weight.sum()
+    return torch.from_numpy(result)
+
+
+@pytest.mark.parametrize("patch", [2, 4, 8])
+def test_inpainting_equals_the_slow_version(patch):
+    images, shown = _smooth(3, 16).double() / 255, _shown(3, 16, patch)
+    expected = [
+        _slow(image.numpy(), seen[0].numpy(), sigma(patch))
+        for image, seen in zip(images, shown, strict=True)
+    ]
+    torch.testing.assert_close(
+        inpaint(images, shown, patch), torch.stack(expected), rtol=1e-5, atol=0
+    )
+
+
+def test_errors_equal_those_counted_by_hand():
+    images, shown = _smooth(5, 16), _shown(5, 16)
+    found = yardsticks(images, shown, 4)
+    scaled, seen = images.double().numpy() / 255, shown.expand_as(images).numpy()
+    # Hidden pixels become black: their own values are the error, over all pixels.
+    assert found["zero"] == pytest.approx((scaled * ~seen).mean(), rel=1e-5)
+    centre = [
+        [scaled[n, c][seen[n, c]].mean() * np.ones((16, 16)) for c in range(3)] for n in range(5)
+    ]
+    assert found["mean"] == pytest.approx((abs(scaled - np.array(centre)) * ~seen).mean(), rel=1e-5)
+    inpainted = inpaint(images / 255, shown, 4).numpy()
+    assert found["gaussian"] == pytest.approx(abs(inpainted - scaled).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("patch", [2, 4, 8])
+def test_better_restorations_score_better(patch):
+    found = yardsticks(_smooth(40, 64), _shown(40, 64, patch), patch)
+    # On smooth images each step uses more of what is visible.
+    assert found["gaussian"] < found["mean"] < found["zero"]
+    # Black instead of the mid-grey of these images, in 40 % of the pixels.
+    assert found["zero"] == pytest.approx(0.4 * 0.5, rel=0.1)
+
+
+def test_larger_patches_and_ratios_are_harder():
+    images = _smooth(40, 64)
+    found = [
+        [yardsticks(images, _shown(40, 64, p, r), p)["gaussian"] for r in (0.2, 0.4, 0.6)]
+        for p in (2, 4, 8)
+    ]
+    # As in table 1 of Terentiev & Ivanenko (2024), along both axes.
+    assert (np.diff(found, axis=0) > 0).all()
+    assert (np.diff(found, axis=1) > 0).all()
+
+
+def test_nothing_hidden_is_no_error():
+    everything = torch.ones(2, 1, 16, 16, dtype=torch.bool)
+    assert set(yardsticks(_smooth(2, 16), everything, 4).values()) == {0}
+
+
+def test_images_of_one_colour_are_restored():
+    images = torch.full((2, 3, 16, 16), 90, dtype=torch.uint8)
+    found = yardsticks(images, _shown(2, 16), 4)
+    assert found["mean"] == pytest.approx(0, abs=1e-6)
+    assert found["gaussian"] == pytest.approx(0, abs=1e-6)
+
+
+def test_pixels_out_of_reach_get_the_mean_colour():
+    images = torch.rand(1, 3, 64, 64)
+    corner = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    corner[..., 0, :2] = True
+    restored = inpaint(images, corner, 2)
+    # The far corner is 62 standard deviations away.
+    torch.testing.assert_close(restored[0, :, 63, 63], images[0, :, 0, :2].mean(dim=1))
+    assert restored.isfinite().all()
+    # Without a single visible pixel there is no colour either.
+    assert inpaint(images, torch.zeros_like(corner), 2).count_nonzero() == 0
+
+
+def test_chunks_change_no_number(monkeypatch):
+    images, shown = _smooth(7, 16), _shown(7, 16)
+    whole = yardsticks(images, shown, 4)
+    monkeypatch.setattr(module, "_CHUNK", 3)
+    assert yardsticks(images, shown, 4) == pytest.approx(whole, rel=1e-6)
+
+
+def test_no_images_are_refused():
+    with pytest.raises(ValueError, match="no images"):
+        yardsticks(_smooth(1, 16)[:0], _shown(1, 16)[:0], 4)
