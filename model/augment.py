@@ -118,7 +118,8 @@ def _groups(codes: Tensor, images: Tensor) -> Iterator[tuple[int, Tensor]]:
 
 def _move(tensor: Tensor, like: Tensor) -> Tensor:
     """To the device of `like`; from pinned memory, so that the host does not wait for a GPU."""
-    return tensor.pin_memory().to(like.device, non_blocking=True) if like.is_cuda else tensor
+    tensor = tensor.pin_memory() if like.is_cuda else tensor
+    return tensor.to(like.device, non_blocking=True)
 
 
 @cache

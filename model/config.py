@@ -28,7 +28,7 @@ class _Images(Config):
     image_size: Annotated[int, Field(ge=8, le=512)] = 64
     """Side of the square image in pixels; other sizes are resized once, when decoded."""
     train_per_class: PositiveInt | None = None
-    """Training images of each class, drawn with `split_seed`; None takes all."""
+    """Training images of each class, drawn with `split_seed`; None takes all but the dev images."""
     dev_per_class: Annotated[int, Field(ge=0)] | None = None
     """Images of each class held out of the rest to choose the best epoch; None takes all the rest."""
     split_seed: Annotated[int, Field(ge=0)] = 0
@@ -83,7 +83,7 @@ DataConfig = Annotated[
 class ModelConfig(Config):
     """The reduced UVCGANv2 generator of Terentiev & Ivanenko (2024): a U-Net around a ViT."""
 
-    channels: tuple[PositiveInt, ...] = (48, 96, 192)
+    channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (48, 96, 192)
     """Channels of the U-Net's scales, outermost first; each scale halves the image's side."""
     features: PositiveInt = 192
     """Width of the transformer's tokens."""

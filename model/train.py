@@ -4,6 +4,7 @@ Whoever runs it gives a `TrainContext`: rank and device, where a checkpoint and 
 come from, where rows and checkpoints go.
 """
 
+import copy
 import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -55,7 +56,10 @@ class TrainContext(Protocol):
         """Weights of the trial's parent; None only for a trial that has no parent."""
 
     def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
-        """Keep an epoch; called on rank 0 alone."""
+        """Keep an epoch; called on rank 0 alone.
+
+        The checkpoint's tensors are those in training: write or copy them before returning.
+        """
 
 
 @dataclass
@@ -70,17 +74,17 @@ class LocalContext:
     rows: list[EpochRow] = field(default_factory=list)
 
     def resume(self) -> Checkpoint | None:
-        """The checkpoint that was last saved or given."""
-        return self.checkpoint
+        """A copy of the checkpoint that was last saved or given."""
+        return copy.deepcopy(self.checkpoint)
 
     def parent_weights(self) -> dict[str, Tensor] | None:
         """The weights that were given."""
         return self.parent
 
     def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
-        """Append the row and keep the checkpoint."""
+        """Append the row and keep a copy of the checkpoint."""
         self.rows.append(row)
-        self.checkpoint = checkpoint
+        self.checkpoint = copy.deepcopy(checkpoint)
 
 
 def fit(
@@ -162,7 +166,7 @@ class _Trainer:
         """Train one epoch and evaluate it.
 
         Raises:
-            Diverged: a training loss was not finite.
+            Diverged: a loss was not finite.
         """
         began = time.perf_counter()
         steps = -(-len(splits.train) // self.config.batch_size)
@@ -171,7 +175,7 @@ class _Trainer:
         held_out = {
             f"{name}_{metric}": value
             for name, samples in (("dev", splits.dev), ("val", splits.val))
-            for metric, value in self._evaluate(samples).items()
+            for metric, value in self._evaluate(samples, epoch, steps).items()
         }
         return EpochRow(
             epoch=epoch,
@@ -200,6 +204,21 @@ class _Trainer:
             (scores.loss.sum() * share.scale).backward()
             self.optimizer.step()
             tally.add(scores, share, step)
+        return self._means(tally, epoch, steps)
+
+    @torch.inference_mode()
+    def _evaluate(self, samples: Samples, epoch: int, steps: int) -> dict[str, Any]:
+        if not len(samples):
+            return {"loss": None, "accuracy": None}
+        self.objective.eval()
+        tally = Tally(self.feed.device)
+        for share in self.feed.held_out(samples):
+            with self._autocast():
+                # The last step taken is to blame where held-out images have no finite loss.
+                tally.add(self.objective(share.batch), share, epoch * steps - 1)
+        return self._means(tally, epoch, steps)
+
+    def _means(self, tally: Tally, epoch: int, steps: int) -> dict[str, Any]:
         totals = tally.reduce(self.feed.world_size)
         if totals.bad_step is not None:
             raise Diverged(
@@ -207,17 +226,6 @@ class _Trainer:
                 f"rate {self._rate(totals.bad_step, steps):.3g}; a lower optim.lr may help"
             )
         return totals.means()
-
-    @torch.inference_mode()
-    def _evaluate(self, samples: Samples) -> dict[str, Any]:
-        if not len(samples):
-            return {"loss": None, "accuracy": None}
-        self.objective.eval()
-        tally = Tally(self.feed.device)
-        for share in self.feed.held_out(samples):
-            with self._autocast():
-                tally.add(self.objective(share.batch), share, 0)
-        return tally.reduce(self.feed.world_size).means()
 
     def _rate(self, step: int, steps: int) -> float:
         config = self.config

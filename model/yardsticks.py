@@ -6,7 +6,7 @@ from torch import Tensor
 from model.masking import mean_colour
 
 _CHUNK = 500  # images at a time; bounds memory, changes no number
-_REACH = 6  # standard deviations; beyond, weights are so small that they slow down a CPU
+_REACH = 6  # standard deviations; farther, weights are subnormal, which slows down a CPU
 
 
 def yardsticks(images: Tensor, visible: Tensor, patch_size: int) -> dict[str, float]:

@@ -17,12 +17,11 @@ _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # The controller's poll is what a report waits for: 2 s by default.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
-    # Ray warns of metrics that are not read; ours are in the ledger.
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     # Tune's own state is never restored, so it is not worth writing often.
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Tune's newer progress output prints its banner however quiet it is told to be.
+    "RAY_AIR_NEW_OUTPUT": "0",
 }
 _LOCAL_SETTINGS = {
     # Ray binds every interface even when told 127.0.0.1, unless it believes this is a desktop.
@@ -36,6 +35,8 @@ _LOCAL_SETTINGS = {
 def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
     """Connect to Ray for as long as the context lasts; yields the dashboard's address, if any.
 
+    A connection that the calling program already has is used and left as it is.
+
     Args:
         address: `local` starts a cluster on this machine's loopback alone and ends it afterwards;
             `auto` or a host finds a running one and leaves it running.
@@ -46,6 +47,9 @@ def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
     configure(address)
     import ray
 
+    if ray.is_initialized():  # the caller's own connection, which stays the caller's
+        yield None
+        return
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -77,8 +77,9 @@ def expand(study: StudySpec, cells: Iterable[Cell]) -> TrialGraph:
     """
     trials: dict[str, TrialSpec] = {}
     asked: list[CellTrials] = []
+    wanted = list(cells)
     for seed in study.seeds:
-        for cell in cells:
+        for cell in wanted:
             pretrain, finetune = _checked(study, cell, seed)
             parent = _add(trials, pretrain, None) if pretrain else None
             asked.append(CellTrials(cell, seed, parent, _add(trials, finetune, parent)))

@@ -106,9 +106,13 @@ class Ledger:
         return self.store.names(Paths.attempts(key))
 
     def first_attempt(self, key: str) -> dict[str, Any]:
-        """The note of the trial's first start; empty before it."""
+        """The note of the trial's first start; empty before it (or if it cannot be read)."""
         names = self.attempts(key)
-        return (self.store.read_json(f"{Paths.attempts(key)}/{names[0]}") if names else None) or {}
+        try:
+            note = self.store.read_json(f"{Paths.attempts(key)}/{names[0]}") if names else None
+        except ValueError:  # a note cut short is no reason to lose the training
+            return {}
+        return note or {}
 
     def rows(self, key: str) -> list[EpochRow]:
         """The trial's epoch rows so far."""
@@ -120,8 +124,8 @@ class Ledger:
         self.store.write(Paths.epochs(key), records.epochs_to_parquet(key, rows))
         for part, content in (("safetensors", checkpoint.weights), ("pt", checkpoint.optimizer)):
             self.store.write(Paths.checkpoint(key, checkpoint.epoch, part), content)
-        sums = {"safetensors": _sha256(checkpoint.weights), "pt": _sha256(checkpoint.optimizer)}
-        self.store.write_json(Paths.checkpoint(key, checkpoint.epoch, "json"), {"sha256": sums})
+        sums = {"sha256": _sums(checkpoint)}
+        self.store.write_json(Paths.checkpoint(key, checkpoint.epoch, "json"), sums)
         for epoch in self._checkpoint_epochs(key)[:-CHECKPOINTS_KEPT]:
             self._drop_checkpoint(key, epoch)
 
@@ -170,18 +174,23 @@ class Ledger:
 
     def _read_checkpoint(self, key: str, epoch: int) -> SavedCheckpoint | None:
         try:
-            sums = (self.store.read_json(Paths.checkpoint(key, epoch, "json")) or {})["sha256"]
-        except (ValueError, KeyError):
+            sums = (self.store.read_json(Paths.checkpoint(key, epoch, "json")) or {}).get("sha256")
+        except ValueError:
             return None
-        parts = {part: self.store.read(Paths.checkpoint(key, epoch, part)) for part in sums}
-        whole = {part: content for part, content in parts.items() if content is not None}
-        if {part: _sha256(content) for part, content in whole.items()} != sums:
+        weights = self.store.read(Paths.checkpoint(key, epoch, "safetensors"))
+        optimizer = self.store.read(Paths.checkpoint(key, epoch, "pt"))
+        if weights is None or optimizer is None:
             return None
-        return SavedCheckpoint(epoch, whole["safetensors"], whole["pt"])
+        checkpoint = SavedCheckpoint(epoch, weights, optimizer)
+        return checkpoint if _sums(checkpoint) == sums else None
 
     def _drop_checkpoint(self, key: str, epoch: int) -> None:
         for part in ("json", "safetensors", "pt"):  # the committing file first
             self.store.delete(Paths.checkpoint(key, epoch, part))
+
+
+def _sums(checkpoint: SavedCheckpoint) -> dict[str, str]:
+    return {"safetensors": _sha256(checkpoint.weights), "pt": _sha256(checkpoint.optimizer)}
 
 
 def _sha256(content: bytes) -> str:

@@ -106,7 +106,16 @@ def _assign(parts: dict[str, Any], path: str, value: Scalar) -> None:
         known = [*ALIASES, *_leaves(parts)]
         near = difflib.get_close_matches(path, known, n=3, cutoff=0.4)
         raise KeyError(f"{path!r} is no recipe field; nearest: {', '.join(near) or 'none'}")
+    if path.startswith("data.") and last not in _divides(parts["data"]["source"]):
+        raise KeyError(f"{path!r} says which images there are: a study has one set of them")
     node[last] = value
+
+
+def _divides(source: str) -> tuple[str, ...]:
+    """Data fields that divide the images that the study's fingerprint stands for."""
+    # As many synthetic images are made as are asked for.
+    counts = () if source == "synthetic" else ("train_per_class", "dev_per_class")
+    return ("split_seed", *counts)
 
 
 def _leaves(node: dict[str, Any], prefix: str = "") -> Iterator[str]:

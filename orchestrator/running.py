@@ -54,6 +54,7 @@ def run_study(plan: Plan, options: RunOptions, console: Console) -> bool:
 def write_and_print(plan: Plan, results: Path, console: Console) -> None:
     """Write a study's records and tables as they stand, and print the tables."""
     for filled in write_results(plan.study, collect(plan.board, plan.ledger), results):
+        console.print(f"\n[bold]{filled.table.title}[/]", highlight=False)
         console.print(_printed(filled))
     console.print(f"written to {results}", highlight=False)
 
@@ -93,7 +94,7 @@ def _train(plan: Plan, options: RunOptions, console: Console) -> None:
 
 def _printed(filled: Filled) -> Table:
     header, body = grid(filled)
-    table = Table(title=filled.table.title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     for column in header:
         table.add_column(column, justify="left" if column == header[0] else "right")
     for row in body:

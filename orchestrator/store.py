@@ -161,7 +161,9 @@ class Store:
 
     def join(self, name: str) -> str:
         """The full path or URI of a name, as Ray wants it."""
-        return f"{self.uri.rstrip('/')}/{name}"
+        # A bucket's options follow a question mark; in a folder's name it is a letter like any.
+        place, mark, options = self.uri.partition("?" if "://" in self.uri else "\0")
+        return f"{place.rstrip('/')}/{name}{mark}{options}"
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"

@@ -59,7 +59,7 @@ class Axis(Config):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if len(self.model_fields_set) != 1 or self.values is None:
+        if len(self._given) != 1:
             raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
         if self.kind in ("grid", "choice"):
             if len(set(map(repr, self.values))) != len(self.values):
@@ -71,14 +71,19 @@ class Axis(Config):
         return self
 
     @property
+    def _given(self) -> list[str]:
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+
+    @property
     def kind(self) -> str:
         """The key that is given: `grid`, `choice`, `uniform`..."""
-        return next(iter(self.model_fields_set), "")
+        return self._given[0]
 
     @property
     def values(self) -> tuple[Scalar, ...]:
         """What stands under the key: the values themselves, or (low, high[, step])."""
-        return getattr(self, self.kind) if self.kind else ()
+        values: tuple[Scalar, ...] = getattr(self, self.kind)
+        return values
 
     @property
     def probes(self) -> tuple[Scalar, ...]:

@@ -26,6 +26,7 @@ _COLOURS = {
     State.FAILED: "bold red",
     State.SKIPPED: "yellow",
 }
+_OPEN = (State.WAITING, State.RUNNING)
 _REFRESH_SECONDS = 1.0
 
 
@@ -93,8 +94,8 @@ class View:
             self._told[key] = state
             reason = self._board.reason(key)
             detail = reason or (self._latest(key) if state is State.DONE else "")
-            ended = sum(found is not State.WAITING for found in self._told.values())
-            place = f"{ended - len(self._board.running)}/{len(self._told)}"
+            ended = sum(found not in _OPEN for found in self._told.values())
+            place = f"{ended}/{len(self._told)}"
             lines.append(
                 f"[{_clock(time.monotonic() - self._began)}] {place:>7} {state:<7} "
                 f"{key} {self._names[key]} {detail}".rstrip()

@@ -179,6 +179,12 @@ def test_no_images_give_no_images():
     assert augment(none, AugmentConfig(flip=True), 0, 0, torch.arange(0)).shape == none.shape
 
 
+def test_the_host_never_reads_the_images():
+    images = torch.empty(300, 3, 16, 16, dtype=torch.uint8, device="meta")
+    # Meta tensors have no data: reading one on the host raises.
+    assert augment(images, AugmentConfig(flip=True), 0, 0, torch.arange(300)).is_meta
+
+
 @pytest.mark.gpu
 def test_a_gpu_augments_the_same():
     if not torch.cuda.is_available():

@@ -141,7 +141,7 @@ def test_none_hides_nothing():
     cut=st.integers(0, 12),
     epoch=st.integers(0, 99),
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_a_samples_mask_and_noise_are_the_same_in_any_batch(mode, order, cut, epoch):
     config = MaskConfig(mode=mode, fill="noise")
     key, noise = Key(1, Stream.MASK, epoch), Key(1, Stream.FILL, epoch)

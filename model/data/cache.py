@@ -79,7 +79,7 @@ def _read(folder: Path, fingerprint: str) -> ImageSet | None:
         images = np.load(folder / "images.npy", mmap_mode="r")
         labels, is_val = (np.load(folder / name) for name in _ARRAYS[1:])
         class_names = tuple(about["class_names"])
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     labels.setflags(write=False)
     is_val.setflags(write=False)

@@ -36,7 +36,7 @@ def decode(data: bytes, side: int) -> npt.NDArray[np.uint8]:
         DecodeError: the file is empty, truncated, too large or no image.
     """
     if not data:
-        raise DecodeError("is empty")
+        raise DecodeError("the file is empty")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             _check_size(image)
@@ -45,7 +45,7 @@ def decode(data: bytes, side: int) -> npt.NDArray[np.uint8]:
     except DecodeError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DecodeError(f"has more than {MAX_PIXELS} pixels") from error
+        raise DecodeError(f"more than {MAX_PIXELS} pixels") from error
     except Exception as error:  # PIL's readers raise almost anything on broken bytes
         raise DecodeError(_reason(error)) from error
     return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))  # (S, S, 3) -> (3, S, S)
@@ -53,13 +53,13 @@ def decode(data: bytes, side: int) -> npt.NDArray[np.uint8]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return f"is no image in a known format ({', '.join(_FORMATS)})"
+        return f"no image in a known format ({', '.join(_FORMATS)})"
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def _check_size(image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise DecodeError(f"has more than {MAX_PIXELS} pixels ({image.width} x {image.height})")
+        raise DecodeError(f"more than {MAX_PIXELS} pixels ({image.width} x {image.height})")
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -75,7 +75,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         deep = np.asarray(image).astype(np.int64).clip(0, 65535)
         image = Image.fromarray(((deep + 128) // 257).astype(np.uint8))
     if image.mode == "F":
-        raise DecodeError("holds floating-point pixels, whose white is not defined")
+        raise DecodeError("its pixels are floating-point numbers, whose white is not defined")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -88,5 +88,6 @@ def _square(image: Image.Image, side: int) -> Image.Image:
         return image
     short = min(image.size)
     left, top = (image.width - short) // 2, (image.height - short) // 2
-    box = (left, top, left + short, top + short)
-    return image.resize((side, side), Image.Resampling.BICUBIC, box=box)
+    # Cropped first: resize(box=...) would let pixels from outside of the box bleed in.
+    central = image.crop((left, top, left + short, top + short))
+    return central.resize((side, side), Image.Resampling.BICUBIC)

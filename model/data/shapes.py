@@ -44,7 +44,7 @@ def _cross(u: Array, v: Array) -> Array:
 
 def _ring(u: Array, v: Array) -> Array:
     radius = _radius(u, v)
-    return np.minimum(1 - radius, radius - 0.5)
+    return np.minimum(1 - radius, radius - 0.4)
 
 
 def _crescent(u: Array, v: Array) -> Array:
@@ -84,5 +84,5 @@ PATTERNS: dict[str, Pattern] = {
     "checked": lambda u, v, f: 2 * np.sin(2 * np.pi * f * u) * np.sin(2 * np.pi * f * v),
     "rayed": lambda u, v, f: np.sin(6 * np.arctan2(v, u)) * _radius(u, v) * 1.5,
     "slanted": lambda u, v, f: np.sin(2 * np.pi * f * 1.4 * (u + v)),
-    "cored": lambda u, v, f: 2 * (0.45 * f - _radius(u, v)),
+    "cored": lambda u, v, f: 2 * (0.6 * f - _radius(u, v)),
 }

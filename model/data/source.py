@@ -83,7 +83,7 @@ class _FileSource:
                 return f"{entry.found.file} changed while it was read"
             return decode(data, self.image_size)
         except DecodeError as error:
-            return f"{entry.found.file} {error}"
+            return f"{entry.found.file}: {error}"
         except InputError as error:
             return str(error)
 

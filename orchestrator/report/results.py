@@ -32,6 +32,8 @@ def write_results(study: StudySpec, records: Records, folder: Path) -> list[Fill
     store = Store(str(folder))
     # The images' place on one machine is no part of the study.
     spec = study.model_dump(mode="json", exclude={"data": {"path"}}, exclude_unset=True)
+    if "data" in spec:  # which a default does not say, yet nothing is read without it
+        spec["data"] = {"source": study.data.source, **spec["data"]}
     store.write("study.yaml", yaml.safe_dump(spec, sort_keys=False).encode())
     for name, table in (
         ("trials", records.trials),

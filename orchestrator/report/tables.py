@@ -37,6 +37,8 @@ class Value:
     row: Scalar | None
     """Value of the row axis; None for a cell outside the grid, such as the baseline."""
     column: Scalar | None
+    variant: str
+    """Values of the other axes, such as `model.init=he`; empty where there are none."""
     results: tuple[float, ...]
     missing: str | None
     published: float | None
@@ -104,10 +106,12 @@ def grid(filled: Filled) -> tuple[list[str], list[list[str]]]:
         for value in filled.values
         if value.row is None
     ]
-    at = {(value.row, value.column): value for value in inside}
+    at = {(value.row, value.variant, value.column): value for value in inside}
     for row in _ordered(value.row for value in inside):
-        found = [at.get((row, column)) for column in columns]
-        body.append([label(table.rows, row), *(text(table, v) if v else "" for v in found)])
+        for variant in dict.fromkeys(value.variant for value in inside if value.row == row):
+            found = [at.get((row, variant, column)) for column in columns]
+            name = ", ".join(filter(None, (label(table.rows, row), variant)))
+            body.append([name, *(text(table, v) if v else "" for v in found)])
     return header, body
 
 
@@ -160,21 +164,41 @@ def _value(
     trials: dict[str, dict[str, Any]],
     epochs: dict[str, list[dict[str, Any]]],
 ) -> Value:
-    keys = [cell[f"{table.kind}_key"] for cell in cells]
-    done = [key for key in keys if trials[key]["state"] == "done"]
-    absent = [trials[key] for key in keys if key not in done]
-    values: dict[str, Scalar] = json.loads(cells[0]["values"])
-    row, column = values.get(table.rows), values.get(table.columns)
-    inside = row is not None and column is not None
+    name, values = cells[0]["cell"], json.loads(cells[0]["values"])
+    row, column = values.pop(table.rows, None), values.pop(table.columns, None)
+    # Names of baseline and arms have no `=`: they stand by their names, whatever they set.
+    inside = row is not None and column is not None and "=" in name
     published = TABLES[table.published] if table.published else None
+    keys = [cell[f"{table.kind}_key"] for cell in cells]
+    results, missing = _results(table, keys, trials, epochs)
     return Value(
-        cell=cells[0]["cell"],
+        cell=name,
         row=row if inside else None,
         column=column if inside else None,
-        results=tuple(_result(table, epochs[key]) for key in done),
-        missing=", ".join(sorted({trial["state"] for trial in absent})) or None,
-        published=_beside(published, cells[0]["cell"], row, column) if published else None,
+        variant=", ".join(f"{axis}={label(axis, value)}" for axis, value in values.items()),
+        results=results,
+        missing=missing,
+        published=_beside(published, name, row, column) if published else None,
     )
+
+
+def _results(
+    table: Table,
+    keys: list[str],
+    trials: dict[str, dict[str, Any]],
+    epochs: dict[str, list[dict[str, Any]]],
+) -> tuple[tuple[float, ...], str | None]:
+    """The metric of each trial that has it, and why others do not."""
+    results, missing = [], set()
+    for key in keys:
+        result = _result(table, epochs.get(key, []))
+        if trials[key]["state"] != "done":
+            missing.add(trials[key]["state"])
+        elif result is None:
+            missing.add(f"no {table.metric}")
+        else:
+            results.append(result)
+    return tuple(results), ", ".join(sorted(missing)) or None
 
 
 def _beside(
@@ -185,12 +209,14 @@ def _beside(
     return published.cells.get((row, column))  # type: ignore[arg-type]
 
 
-def _result(table: Table, epochs: list[dict[str, Any]]) -> float:
+def _result(table: Table, epochs: list[dict[str, Any]]) -> float | None:
+    if not epochs:
+        return None
     chosen = epochs[-1]
     if table.select == "best_on_dev":
         measure = table.metric.replace("val_", "dev_").replace("train_", "dev_")
         measured = [epoch for epoch in epochs if epoch[measure] is not None]
         sign = 1 if measure.endswith("accuracy") else -1
         chosen = max(measured, key=lambda epoch: sign * epoch[measure], default=chosen)
-    value: float = chosen[table.metric]
+    value: float | None = chosen[table.metric]
     return value

@@ -1,0 +1,249 @@
+"""The ledger: what a kill, a full disk or a bad sector leave of a trial."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import TINY
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.config import PretrainRecipe
+from model.errors import InputError
+from model.rows import EpochRow
+from orchestrator.graph import TrialSpec
+from orchestrator.ledger import DamagedError, Ledger, Outcome, SavedCheckpoint
+from orchestrator.store import Paths, Store
+
+KEY = "pretrain-0123456789ab"
+DONE = Outcome(state="done", finished_at="2026-01-01", wall_seconds=1.5)
+FAILED = Outcome(state="failed", reason="Diverged: loss nan", final=True, finished_at="2026-01-01")
+ROW = EpochRow(
+    epoch=1, step=4, learning_rate=1e-4, train_loss=0.5, train_accuracy=None, dev_loss=None,
+    dev_accuracy=None, val_loss=0.25, val_accuracy=None, train_images=12, train_seconds=1.5,
+    eval_seconds=0.5,
+)  # fmt: skip
+PARTS = ("json", "safetensors", "pt")
+# By `printf final | sha256sum`.
+FINAL_SHA256 = "2443630b4620165c8b173e7265e17526fe2787ae594364dd6d839ad58f2fc007"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """A ledger that lies on no disk."""
+    return Ledger(Store(f"fsspec+memory://{tmp_path}"))
+
+
+def rows(count: int) -> list[EpochRow]:
+    return [replace(ROW, epoch=epoch, step=4 * epoch) for epoch in range(1, count + 1)]
+
+
+def checkpoint(epoch: int) -> SavedCheckpoint:
+    return SavedCheckpoint(epoch, b"weights %d" % epoch, b"optimizer %d" % epoch)
+
+
+def train(ledger: Ledger, epochs: int) -> None:
+    for epoch in range(1, epochs + 1):
+        ledger.save_epoch(KEY, rows(epoch), checkpoint(epoch))
+
+
+def kept(ledger: Ledger) -> list[str]:
+    return ledger.store.names(Paths.checkpoints(KEY))
+
+
+def trial(**change: Any) -> TrialSpec:
+    fields = {"data": TINY["data"], "model": TINY["model"], "train": TINY["pretrain"]} | change
+    return TrialSpec(key=KEY, recipe=PretrainRecipe.model_validate(fields))
+
+
+# --- rows and checkpoints ---------------------------------------------------------------------
+
+
+def test_a_trial_that_never_began_has_nothing(ledger: Ledger) -> None:
+    # Nothing to go on from, and no error.
+    assert ledger.rows(KEY) == []
+    assert ledger.latest_checkpoint(KEY) is None
+    assert ledger.outcome(KEY) is None
+    assert ledger.first_attempt(KEY) == {}
+
+
+def test_rows_and_the_newest_checkpoint_come_back_as_they_were(ledger: Ledger) -> None:
+    train(ledger, 3)
+    # All rows, and the bytes of the last epoch.
+    assert ledger.rows(KEY) == rows(3)
+    assert ledger.latest_checkpoint(KEY) == checkpoint(3)
+
+
+def test_two_checkpoints_are_kept(ledger: Ledger) -> None:
+    train(ledger, 5)
+    # One to go on from, one in case it is damaged.
+    assert kept(ledger) == sorted(f"{epoch:05d}.{part}" for epoch in (4, 5) for part in PARTS)
+
+
+def test_saving_an_epoch_again_replaces_it(ledger: Ledger) -> None:
+    train(ledger, 3)
+    ledger.save_epoch(KEY, rows(2), SavedCheckpoint(2, b"other", b"one"))
+    # A trial that went on from an older checkpoint has the rows of that road alone.
+    assert ledger.rows(KEY) == rows(2)
+    assert ledger.store.read(Paths.checkpoint(KEY, 2, "safetensors")) == b"other"
+
+
+DAMAGE = (
+    None, b"", b"weights", b"weights 4", b"{", b"[]", b"{}", b'{"sha256": {}}',
+    b'{"sha256": null}', b'{"sha256": ["safetensors", "pt"]}', b'{"sha256": {"pt": "x"}}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_is_passed_over(
+    ledger: Ledger, part: str, damage: bytes | None
+) -> None:
+    train(ledger, 3)
+    name = Paths.checkpoint(KEY, 3, part)
+    ledger.store.delete(name)
+    if damage is not None:
+        ledger.store.write(name, damage)
+    # Cut short, swapped, emptied or gone: the one before is whole.
+    assert ledger.latest_checkpoint(KEY) == checkpoint(2)
+    ledger.store.write(Paths.checkpoint(KEY, 2, "pt"), b"?")
+    # With that one damaged too, the trial begins anew.
+    assert ledger.latest_checkpoint(KEY) is None
+
+
+@settings(deadline=None, max_examples=60)
+@given(place=st.integers(0, 11), bit=st.integers(0, 7), part=st.sampled_from(PARTS[1:]))
+def test_one_flipped_bit_is_noticed(place: int, bit: int, part: str) -> None:
+    ledger = Ledger(Store("fsspec+memory://flipped-bit"))
+    train(ledger, 2)
+    name = Paths.checkpoint(KEY, 2, part)
+    content = bytearray(ledger.store.read(name) or b"")
+    content[place % len(content)] ^= 1 << bit
+    ledger.store.write(name, bytes(content))
+    # A network trained on from such weights would end elsewhere, and nobody would know.
+    assert ledger.latest_checkpoint(KEY) == checkpoint(1)
+
+
+class KilledStore(Store):
+    """Dies before its n-th write, as a killed process does."""
+
+    left = 0
+
+    def write(self, name: str, content: bytes) -> None:
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        super().write(name, content)
+
+
+@pytest.mark.parametrize("written", range(5))
+def test_a_kill_between_any_two_writes_loses_no_epoch(tmp_path: Path, written: int) -> None:
+    train(Ledger(Store(str(tmp_path))), 2)
+    store = KilledStore(str(tmp_path))
+    store.left = written
+    with pytest.raises(KeyboardInterrupt) if written < 4 else nullcontext():
+        Ledger(store).save_epoch(KEY, rows(3), checkpoint(3))
+    found = Ledger(Store(str(tmp_path)))
+    epoch = 3 if written == 4 else 2
+    # The old checkpoint until the last of four writes, the new one from then on, and its rows.
+    assert found.latest_checkpoint(KEY) == checkpoint(epoch)
+    assert found.rows(KEY)[:epoch] == rows(epoch)
+
+
+def test_rows_that_cannot_be_read_are_an_error(ledger: Ledger) -> None:
+    ledger.store.write(Paths.epochs(KEY), b"PAR1 and no more")
+    with pytest.raises(InputError, match="no readable Parquet record"):
+        ledger.rows(KEY)
+
+
+# --- the end ----------------------------------------------------------------------------------
+
+
+def test_success_leaves_weights_and_outcome_alone(ledger: Ledger) -> None:
+    train(ledger, 2)
+    ledger.finish(KEY, b"final", DONE)
+    # The outcome is as given, with the checksum added.
+    assert ledger.outcome(KEY) == DONE.model_copy(update={"weights_sha256": FINAL_SHA256})
+    assert (ledger.weights(KEY), DONE.failure) == (b"final", None)
+    # The rows stay, the checkpoints are nobody's any more.
+    assert ledger.rows(KEY) == rows(2)
+    assert kept(ledger) == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"fina", b"Final", b"final "])
+def test_changed_weights_are_never_handed_to_a_child(ledger: Ledger, damage: bytes) -> None:
+    ledger.finish(KEY, b"final", DONE)
+    ledger.store.write(Paths.weights(KEY), damage)
+    with pytest.raises(DamagedError, match=f"{KEY}: .* is not what was written"):
+        ledger.weights(KEY)
+
+
+def test_weights_that_are_not_there_are_named(ledger: Ledger) -> None:
+    with pytest.raises(DamagedError, match=f"{KEY} is not done"):
+        ledger.weights(KEY)
+    ledger.fail(KEY, FAILED)
+    # A failed parent has no weights, even if some lie there.
+    ledger.store.write(Paths.weights(KEY), b"final")
+    with pytest.raises(DamagedError, match=f"{KEY} is not done"):
+        ledger.weights(KEY)
+    # A done parent's may have been deleted by someone.
+    ledger.finish(KEY, b"final", DONE)
+    ledger.store.delete(Paths.weights(KEY))
+    with pytest.raises(DamagedError, match=r"weights\.safetensors is gone from "):
+        ledger.weights(KEY)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"state": "do', b"{}", b"[]", b'{"state": "lost"}'])
+def test_an_outcome_that_cannot_be_read_is_none(ledger: Ledger, content: bytes) -> None:
+    train(ledger, 1)
+    ledger.store.write(Paths.outcome(KEY), content)
+    # The trial goes on from its checkpoint instead of ending the study.
+    assert ledger.outcome(KEY) is None
+    assert ledger.latest_checkpoint(KEY) == checkpoint(1)
+
+
+def test_a_failure_can_be_forgotten_and_its_training_goes_on(ledger: Ledger) -> None:
+    train(ledger, 2)
+    ledger.fail(KEY, FAILED)
+    # The reason is the one that was given.
+    assert ledger.outcome(KEY) == FAILED
+    assert FAILED.failure == "Diverged: loss nan"
+    # An empty reason must not read as success.
+    assert FAILED.model_copy(update={"reason": ""}).failure
+    ledger.forget_failure(KEY)
+    ledger.forget_failure(KEY)
+    # No outcome, and the checkpoint is still there.
+    assert ledger.outcome(KEY) is None
+    assert ledger.latest_checkpoint(KEY) == checkpoint(2)
+
+
+# --- starts and specs -------------------------------------------------------------------------
+
+
+def test_starts_are_counted_and_the_first_is_remembered(ledger: Ledger) -> None:
+    numbers = [ledger.begin_attempt(KEY, {"started_at": f"day {day}"}) for day in range(1, 12)]
+    # Each start has the next number. By name they sort as by number, past nine as well.
+    assert numbers == list(range(1, 12))
+    assert ledger.attempts(KEY) == [f"{number:04d}.json" for number in numbers]
+    assert ledger.first_attempt(KEY) == {"started_at": "day 1"}
+    ledger.store.write(f"{Paths.attempts(KEY)}/0001.json", b"{")
+    # A note that is lost costs a time, not a training.
+    assert ledger.first_attempt(KEY) == {}
+
+
+def test_a_spec_comes_back_equal_and_may_be_written_anew(ledger: Ledger) -> None:
+    # The images of an unfinished trial may have moved between two runs.
+    for place in ("/here", "/there"):
+        spec = trial(data={"source": "folder", "path": place, "image_size": 16})
+        ledger.write_spec(spec)
+        assert ledger.spec(KEY) == spec
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"key": "x", "recipe": {}}'])
+def test_a_spec_that_cannot_be_read_names_its_trial(ledger: Ledger, content: bytes | None) -> None:
+    if content is not None:
+        ledger.store.write(Paths.spec(KEY), content)
+    with pytest.raises(DamagedError, match=f"trial {KEY}: "):
+        ledger.spec(KEY)

@@ -1,0 +1,198 @@
+"""Recipes of a cell: what a cell changes, and what it may not."""
+
+import json
+from typing import Any
+
+import pytest
+from conftest import TINY, merged
+from pydantic import ValidationError
+
+from orchestrator.graph import expand
+from orchestrator.recipes import Cell, arm_cells, mistakes, recipes
+from orchestrator.study import Scalar, StudyError, StudySpec
+
+FOLDER = {"source": "folder", "path": "somewhere"}
+
+
+def study(**change: Any) -> StudySpec:
+    content = merged(TINY, change)
+    return StudySpec.model_validate_json(json.dumps(content), strict=True)
+
+
+def leaves(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted path."""
+    found = {}
+    for key, value in node.items():
+        below = leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else None
+        found |= {f"{prefix}{key}": value} if below is None else below
+    return found
+
+
+def difference(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
+    """Fields of two recipes that differ."""
+    before, after = leaves(one.model_dump()), leaves(other.model_dump())
+    assert before.keys() == after.keys()
+    return {path: (before[path], after[path]) for path in before if before[path] != after[path]}
+
+
+@pytest.mark.parametrize(
+    ("values", "pretrain_changes", "finetune_changes"),
+    [
+        ({}, {}, {}),
+        ({"patch_size": 8}, {"train.mask.patch_size": (4, 8)}, {}),
+        ({"mask_ratio": 0.9}, {"train.mask.ratio": (0.4, 0.9)}, {}),
+        ({"pretrain.mask.ratio": 0.9}, {"train.mask.ratio": (0.4, 0.9)}, {}),
+        ({"finetune.optim.lr": 0.5}, {}, {"train.optim.lr": (0.01, 0.5)}),
+        ({"finetune.optim.lr": 1}, {}, {"train.optim.lr": (0.01, 1.0)}),
+        ({"model.blocks": 2}, {"model.blocks": (1, 2)}, {"model.blocks": (1, 2)}),
+        ({"data.split_seed": 3}, {"data.split_seed": (0, 3)}, {"data.split_seed": (0, 3)}),
+    ],
+)  # fmt: skip
+def test_a_cell_changes_the_fields_that_it_names_and_no_others(
+    values: dict[str, Scalar], pretrain_changes: dict[str, Any], finetune_changes: dict[str, Any]
+) -> None:
+    base_pretrain, base_finetune = recipes(study(), Cell("base"), seed=0)
+    pretrain, finetune = recipes(study(), Cell("changed", values), seed=0)
+    # Each stage shows exactly the changes that concern it; both share data and model.
+    assert difference(base_pretrain, pretrain) == pretrain_changes
+    assert difference(base_finetune, finetune) == finetune_changes
+
+
+def test_the_seed_is_that_of_both_stages() -> None:
+    for recipe in recipes(study(), Cell("base"), seed=7):
+        # A seed varies the pretraining as well as what is built on it.
+        assert recipe is not None
+        assert recipe.seed == 7
+
+
+def test_a_cell_without_pretraining_has_one_recipe() -> None:
+    pretrain, finetune = recipes(study(), Cell("baseline", pretrain=False), seed=0)
+    # There is nothing to pretrain, and the finetuning is that of every other cell.
+    assert pretrain is None
+    assert finetune == recipes(study(), Cell("base"), seed=0)[1]
+
+
+def test_a_cell_leaves_the_study_as_it_is() -> None:
+    spec = study()
+    before = spec.model_dump_json()
+    recipes(spec, Cell("changed", {"model.features": 16, "mask_ratio": 0.1}), seed=0)
+    # The next cell starts from the same study.
+    assert spec.model_dump_json() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("model.hedas", "model.heads"),
+        ("patchsize", "patch_size"),
+        ("pretrain.mask", "pretrain.mask."),
+        ("pretrain.mask.ratio.x", "pretrain.mask.ratio"),
+        ("model", "nearest"),
+        ("", "nearest"),
+        (".", "nearest"),
+    ],
+)
+def test_a_path_that_names_no_field_is_told_with_what_is_near(path: str, hint: str) -> None:
+    with pytest.raises(KeyError) as caught:
+        recipes(study(), Cell("odd", {path: 2}), seed=0)
+    # The message holds the path as it was written and a field that may have been meant.
+    assert caught.value.args[0].startswith(f"{path!r} is no recipe field; ")
+    assert hint in caught.value.args[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "value"),
+    [
+        ({}, "image_seed", 1),
+        ({}, "image_size", 32),
+        ({}, "num_classes", 3),
+        ({}, "train_per_class", 5),
+        ({}, "fingerprint", "ab"),
+        (FOLDER, "path", "elsewhere"),
+        (FOLDER, "image_size", 32),
+        (FOLDER, "val_fraction", 0.5),
+    ],
+)
+def test_no_cell_has_other_images_than_its_study(
+    data: dict[str, Any], field: str, value: Scalar
+) -> None:
+    spec = StudySpec.model_validate_json(json.dumps({**TINY, "data": data or TINY["data"]}))
+    # The fingerprint is the study's: with it, a cell would train on the study's images and be
+    # filed as something else.
+    with pytest.raises(KeyError, match="a study has one set of them"):
+        recipes(spec, Cell("odd", {f"data.{field}": value}), seed=0)
+
+
+def test_images_that_lie_somewhere_may_be_divided_otherwise() -> None:
+    spec = StudySpec.model_validate_json(json.dumps({**TINY, "data": FOLDER}))
+    cell = Cell("few", {"data.train_per_class": 5, "data.dev_per_class": 2})
+    data = recipes(spec, cell, seed=0)[1].data
+    # A study of small data draws fewer of the same images.
+    assert (data.train_per_class, data.dev_per_class) == (5, 2)
+
+
+def test_an_invalid_combination_is_refused() -> None:
+    # 16 pixels cannot be divided into squares of 3.
+    with pytest.raises(ValidationError, match="patch_size 3 does not divide the 16-pixel image"):
+        recipes(study(), Cell("odd", {"patch_size": 3}), seed=0)
+
+
+def test_named_cells_are_the_baseline_and_the_arms_in_their_order() -> None:
+    arms = [{"name": "z", "set": {"model.init": "he"}}, {"name": "a", "pretrain": False}]
+    # The baseline comes first, as in the paper; the arms as they were written.
+    assert arm_cells(study(arms=arms)) == [
+        Cell("baseline", {}, pretrain=False),
+        Cell("z", {"model.init": "he"}),
+        Cell("a", {}, pretrain=False),
+    ]
+    # A study may do without the baseline.
+    assert arm_cells(study(baseline=False)) == []
+
+
+def test_a_valid_study_has_no_mistakes() -> None:
+    # Axes, arms and tables are all checked, and all are right here.
+    arms = [{"name": "z", "set": {"finetune.epochs": 3}}]
+    assert mistakes(study(arms=arms)) == []
+
+
+def test_each_mistake_is_told_once() -> None:
+    space = {"patch_size": {"grid": [3, 4, 5]}, "mask_ratio": {"grid": [0.5, 2.0]}}
+    found = mistakes(study(space=space))
+    # Two patch sizes that do not divide 16 and one ratio above 1: no more, no fewer.
+    places = [line.split(": ")[0] for line in found]
+    assert places == [
+        "space.patch_size.grid[0]", "space.patch_size.grid[2]", "space.mask_ratio.grid[1]",
+    ]  # fmt: skip
+
+
+# --- from recipes to trials ---------------------------------------------------------------------
+
+
+def test_a_key_never_changes_by_accident() -> None:
+    spec = StudySpec.model_validate({"name": "a", "data": {"source": "synthetic"}})
+    graph = expand(spec, [Cell("base")])
+    # Stores hold these names: when they change, no store's trials are found again. That is right
+    # only where a default or a field of the recipe is meant to change.
+    assert list(graph.trials) == ["pretrain-30167a29cd47", "finetune-1abf421a5dba"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other", "description": "d"},
+        {"runtime": {"num_workers": 3, "cpus_per_worker": 2, "executor": "train"}},
+        {"tables": [], "search_seed": 5, "num_samples": 4},
+        {"arms": [{"name": "other", "set": {"patch_size": 4}}]},
+        {"pretrain": {"precision": "fp32"}, "model": {"rezero": False}},
+    ],
+)  # fmt: skip
+def test_what_does_not_change_a_result_changes_no_key(change: dict[str, Any]) -> None:
+    base = study(arms=[{"name": "one", "set": {"patch_size": 4}}])
+    other = study(**{"arms": [{"name": "one", "set": {"patch_size": 4}}], **change})
+    # Names, tables, runtime, and defaults that are spelled out: all find the same trials.
+    assert [*expand(other, arm_cells(other)).trials] == [*expand(base, arm_cells(base)).trials]
+
+
+def test_a_combination_that_no_recipe_allows_names_its_cell() -> None:
+    with pytest.raises(StudyError, match="tiny: cell odd: patch_size 3 does not divide"):
+        expand(study(), [Cell("odd", {"patch_size": 3})])

@@ -1,0 +1,169 @@
+"""The results folder, and the published numbers that stand in it."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from conftest import TINY, merged
+
+from model.errors import InputError
+from orchestrator.graph import expand
+from orchestrator.ledger import Ledger
+from orchestrator.recipes import arm_cells
+from orchestrator.records import CELLS, EPOCHS, TRIALS, from_parquet
+from orchestrator.report.collect import Records, board_of, collect
+from orchestrator.report.published import TABLES
+from orchestrator.report.results import prepare, write_results
+from orchestrator.report.tables import to_arrow, to_markdown
+from orchestrator.store import Store
+from orchestrator.study import StudySpec, read
+
+HOME = "/home/somebody/pictures"
+COMPLETE = {
+    "study.yaml", "trials.parquet", "epochs.parquet", "cells.parquet",
+    "table_1.parquet", "table_1.md", "table_2.parquet", "table_2.md",
+}  # fmt: skip
+
+
+def study(**change: Any) -> StudySpec:
+    return StudySpec.model_validate_json(json.dumps(merged(TINY, change)), strict=True)
+
+
+def records(spec: StudySpec) -> Records:
+    """Those of a study that has not begun."""
+    ledger = Ledger(Store("fsspec+memory://nothing-yet"))
+    return collect(board_of(expand(spec, arm_cells(spec)), ledger), ledger)
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Checksums by name, hidden files included."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+# --- the folder -------------------------------------------------------------------------------
+
+
+def test_the_folder_is_complete_and_nothing_else(tmp_path: Path) -> None:
+    write_results(study(), records(study()), tmp_path / "new" / "results")
+    # Records, tables as data and as text, and the study; no part of a file.
+    assert files(tmp_path / "new" / "results").keys() == COMPLETE
+
+
+def test_written_twice_it_is_the_same_byte_for_byte(tmp_path: Path) -> None:
+    for name in ("one", "other", "one"):
+        write_results(study(), records(study()), tmp_path / name)
+    # Results in git change only when a result does.
+    assert files(tmp_path / "one") == files(tmp_path / "other")
+
+
+def test_the_files_hold_what_was_collected(tmp_path: Path) -> None:
+    found = records(study())
+    write_results(study(), found, tmp_path)
+    # The three records, types and units included.
+    for name, table, schema in (
+        ("trials", found.trials, TRIALS), ("epochs", found.epochs, EPOCHS),
+        ("cells", found.cells, CELLS),
+    ):  # fmt: skip
+        read_back = from_parquet((tmp_path / f"{name}.parquet").read_bytes(), schema)
+        assert read_back.equals(table, check_metadata=True)
+
+
+def test_each_table_is_returned_as_it_was_written(tmp_path: Path) -> None:
+    tables = [
+        {"name": "mine", "title": "Mine", "kind": "finetune", "metric": "val_accuracy"},
+        {"name": "other", "title": "Other", "kind": "pretrain", "metric": "val_loss"},
+    ]
+    filled = write_results(study(tables=tables), records(study(tables=tables)), tmp_path)
+    # In the study's order, under the study's names.
+    assert [table.table.name for table in filled] == ["mine", "other"]
+    for table in filled:
+        name = table.table.name
+        assert pq.read_table(tmp_path / f"{name}.parquet").equals(to_arrow(table))
+        assert (tmp_path / f"{name}.md").read_text() == to_markdown(table)
+
+
+def test_the_study_can_be_read_again_from_its_results(tmp_path: Path) -> None:
+    spec = study(arms=[{"name": "z", "set": {"model.init": "he"}}], seeds=[3, 4])
+    write_results(spec, records(spec), tmp_path)
+    # Whoever finds a results folder can run its study.
+    assert read(tmp_path / "study.yaml") == spec
+    # As it was written: defaults are not spelled out.
+    assert "betas" not in (tmp_path / "study.yaml").read_text()
+
+
+def test_a_study_of_default_images_can_be_read_again(tmp_path: Path) -> None:
+    default = StudySpec(name="default")
+    # As planning does it: the images are found and their fingerprint filled in.
+    found = default.data.model_copy(update={"fingerprint": "ab"})
+    spec = default.model_copy(update={"data": found})
+    write_results(spec, records(spec), tmp_path)
+    # The kind of images is told even where the study left it to the default.
+    assert read(tmp_path / "study.yaml").data == found
+
+
+def test_no_file_tells_where_the_images_lay(tmp_path: Path) -> None:
+    data = {
+        "source": "folder", "path": HOME, "num_classes": None, "val_per_class": None,
+        "fingerprint": "ab",
+    }  # fmt: skip
+    write_results(study(data=data), records(study(data=data)), tmp_path)
+    for path in tmp_path.iterdir():
+        text = path.read_bytes()
+        if path.suffix == ".parquet":  # compressed on disk
+            text = repr(pq.read_table(path).to_pylist()).encode()
+        assert b"somebody" not in text, path.name
+    # Which images they were is told.
+    assert yaml.safe_load((tmp_path / "study.yaml").read_text())["data"]["fingerprint"] == "ab"
+
+
+def test_preparing_proves_the_folder_and_leaves_no_trace(tmp_path: Path) -> None:
+    prepare(tmp_path / "results")
+    # Before a study of days, not after it.
+    assert files(tmp_path / "results") == {}
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match=r"results .*file/results: cannot be written: "):
+        prepare(tmp_path / "file" / "results")
+
+
+def test_a_full_disk_leaves_the_results_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_results(study(), records(study()), tmp_path)
+    before = files(tmp_path)
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_results(study(seeds=[9]), records(study(seeds=[9])), tmp_path)
+    # Nobody reads half a file, nor finds the litter of one.
+    assert files(tmp_path) == before
+
+
+# --- the paper --------------------------------------------------------------------------------
+
+PAPER = {
+    "terentiev-2024/table-1": "2 .0178 .0309 .0445 4 .0185 .0344 .0521 8 .0224 .0403 .0646",
+    "terentiev-2024/table-2": "2 44.6 44.1 44.6 4 44.7 43.2 43.6 8 43.1 44.3 44.1",
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_published_values_are_the_papers(name: str) -> None:
+    numbers = np.array(PAPER[name].split(), float).reshape(3, 4)
+    scale = 1 if name.endswith("1") else 100
+    expected = {
+        (int(row[0]), ratio): value / scale
+        for row in numbers
+        for ratio, value in zip((0.2, 0.4, 0.6), row[1:], strict=True)
+    }
+    assert TABLES[name].cells == pytest.approx(expected, abs=1e-12)
+    # Only the classification has a base model: 40 %.
+    assert TABLES[name].baseline == (None if scale == 1 else 0.40)

@@ -1,0 +1,109 @@
+"""One, two and three workers train the same: real processes, gloo on the loopback interface."""
+
+from typing import Any
+
+import pytest
+import torch
+from tiny_trials import (
+    IMAGES,
+    Stopped,
+    Told,
+    before_each_step,
+    finetune,
+    pretrain,
+    results,
+    stop_before,
+    train,
+    train_with_workers,
+)
+
+from model.config import MaskConfig, OptimConfig, ScheduleConfig
+from model.train import LocalContext
+
+# Two dev images: with three workers one evaluates nothing.
+_DATA = IMAGES.model_copy(update={"dev_per_class": 1})
+_HIDDEN = {"mask": MaskConfig(fill="learned"), "loss_region": "masked"}
+_RECIPES = {
+    "pretrain": pretrain(_DATA),
+    "masked": pretrain(_DATA, **_HIDDEN),
+    "finetune": finetune(_DATA),
+}
+# One good epoch at 1e-3, then steps of 5e29.
+_BROKEN = pretrain(
+    _DATA,
+    optim=OptimConfig(lr=1e30),
+    schedule=ScheduleConfig(warmup_epochs=2, start_lr=1e-3, decay_epochs=0, per="epoch"),
+)
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, dict[str, Any]]:
+    """Rows and weights of one worker."""
+    told = {}
+    for name, recipe in _RECIPES.items():
+        context = LocalContext()
+        weights = train(recipe, context)
+        told[name] = {"rows": results(context.rows), "weights": weights}
+    return told
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Told]:
+    """What each of two and of three workers tells."""
+    trials = {name: (recipe, LocalContext()) for name, recipe in _RECIPES.items()}
+    trials["broken"] = (_BROKEN, LocalContext())
+    trials["resumed"] = (_RECIPES["finetune"], _after_one_epoch())
+    return train_with_workers(trials, [2, 3], tmp_path_factory.mktemp("workers"))
+
+
+@pytest.fixture(params=[2, 3])
+def ranks(request: pytest.FixtureRequest, together: dict[int, Told]) -> Told:
+    """Each number of workers in turn."""
+    return together[request.param]
+
+
+def _after_one_epoch() -> LocalContext:
+    """The state of a single worker that was stopped in the second epoch."""
+    context = LocalContext()
+    with pytest.raises(Stopped), before_each_step(stop_before(6)):
+        train(_RECIPES["finetune"], context)
+    return context
+
+
+@pytest.mark.parametrize("name", _RECIPES)
+def test_loss_curves_are_one_workers(name: str, alone: dict[str, Any], ranks: Told) -> None:
+    expected, found = alone[name]["rows"], ranks[0][name]["rows"]
+    # Ten images in batches of three: the last batch of an epoch is smaller than three workers.
+    assert [row["step"] for row in found] == [4, 8, 12]
+    # Losses, accuracies, counts and rates of every epoch agree to the rounding of floats.
+    assert found == [pytest.approx(row, rel=1e-5) for row in expected]
+    # The curve moves, so that agreement says something.
+    assert len({row["train_loss"] for row in found}) == 3
+
+
+@pytest.mark.parametrize("name", _RECIPES)
+def test_weights_are_one_workers(name: str, alone: dict[str, Any], ranks: Told) -> None:
+    # Final weights agree to the rounding of floats, by name.
+    torch.testing.assert_close(ranks[0][name]["weights"], alone[name]["weights"], rtol=0, atol=1e-5)
+    # Every worker holds the very same bits.
+    for told in ranks[1:]:
+        torch.testing.assert_close(told[name]["weights"], ranks[0][name]["weights"], rtol=0, atol=0)
+
+
+def test_another_number_of_workers_takes_over(alone: dict[str, Any], ranks: Told) -> None:
+    found = ranks[0]["resumed"]
+    # What one worker began, several finish as one would have.
+    assert found["rows"] == [pytest.approx(row, rel=1e-5) for row in alone["finetune"]["rows"]]
+    torch.testing.assert_close(found["weights"], alone["finetune"]["weights"], rtol=0, atol=1e-5)
+
+
+def test_only_rank_0_saves(ranks: Told) -> None:
+    # Other ranks hand nothing to their context, so that no two write one record.
+    assert all(told[name]["rows"] == [] for told in ranks[1:] for name in _RECIPES)
+
+
+def test_every_rank_learns_of_a_divergence(ranks: Told) -> None:
+    # The ranks stop together with one message; none is left waiting for the others.
+    assert len({told["broken"]["diverged"] for told in ranks}) == 1
+    # The epoch before it was saved, by rank 0.
+    assert [told["broken"]["saved"] for told in ranks] == [1] + [0] * (len(ranks) - 1)

@@ -1,0 +1,170 @@
+"""Tiny recipes with their images, and the bodies of processes that tests start.
+
+Imports neither pytest nor Ray: those processes load this module.
+"""
+
+import itertools
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, distributed
+from torch import multiprocessing as mp
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from model.config import (
+    FinetuneConfig,
+    FinetuneRecipe,
+    ModelConfig,
+    OptimConfig,
+    PretrainConfig,
+    PretrainRecipe,
+    ScheduleConfig,
+    SyntheticImages,
+)
+from model.data.image_set import ImageSet
+from model.data.synthetic import SyntheticSource
+from model.rows import EpochRow
+from model.train import Diverged, LocalContext, TrainContext, fit
+
+CPU = torch.device("cpu")
+NETWORK = ModelConfig(channels=(4, 8), features=8, embed=8, heads=2, blocks=1, ffn=16, init="he")
+IMAGES = SyntheticImages(image_size=16, num_classes=2, train_per_class=5, val_per_class=3)
+CONSTANT = ScheduleConfig(warmup_epochs=0, decay_epochs=0)
+UP_AND_DOWN = ScheduleConfig(warmup_epochs=1, decay_epochs=1)
+# The attention's key bias changes nothing, so its gradient is rounding alone, which Adam's usual
+# eps of 1e-8 would turn into steps of full size.
+CALM = OptimConfig(lr=0.01, eps=1e-3)
+
+torch.set_num_threads(1)  # tensors this small would only wait for each other in more
+
+Rows = list[dict[str, Any]]
+
+
+def pretrain(data: SyntheticImages = IMAGES, seed: int = 0, **train: Any) -> PretrainRecipe:
+    """A pretrain recipe of three epochs of four steps, the last one of a single image."""
+    config = PretrainConfig(**_defaults() | train)
+    return PretrainRecipe(seed=seed, data=data, model=NETWORK, train=config)
+
+
+def finetune(data: SyntheticImages = IMAGES, seed: int = 0, **train: Any) -> FinetuneRecipe:
+    """As `pretrain`, for a classifier."""
+    config = FinetuneConfig(**_defaults() | train)
+    return FinetuneRecipe(seed=seed, data=data, model=NETWORK, train=config)
+
+
+def _defaults() -> dict[str, Any]:
+    return {"epochs": 3, "batch_size": 3, "optim": CALM, "schedule": UP_AND_DOWN}
+
+
+@cache
+def images_of(config: SyntheticImages = IMAGES) -> ImageSet:
+    """The real images of a configuration, in memory."""
+    source = SyntheticSource(config)
+    pixels = np.concatenate(list(source.blocks()))
+    return ImageSet(pixels, source.labels, source.is_val, source.class_names, source.fingerprint)
+
+
+def results(rows: list[EpochRow]) -> Rows:
+    """What must not depend on when and where it was trained: all that is known but the seconds."""
+    return [
+        {
+            name: value
+            for name, value in asdict(row).items()
+            if value is not None and not name.endswith("seconds")
+        }
+        for row in rows
+    ]
+
+
+def train(
+    recipe: PretrainRecipe | FinetuneRecipe, context: TrainContext | None = None
+) -> dict[str, Tensor]:
+    """Final weights of a recipe on its own images."""
+    assert isinstance(recipe.data, SyntheticImages)
+    return fit(recipe, images_of(recipe.data), context or LocalContext())
+
+
+@contextmanager
+def before_each_step(act: Callable[[int, Optimizer], None]) -> Iterator[None]:
+    """Calls `act` with the number, from 0, of each optimiser step before it is taken."""
+    numbers = itertools.count()
+    handle = register_optimizer_step_pre_hook(lambda optimizer, *_: act(next(numbers), optimizer))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+class Stopped(Exception):
+    """Not one of the errors that the code under test raises or catches."""
+
+
+def stop_before(step: int) -> Callable[[int, Optimizer], None]:
+    """For `before_each_step`: an interruption in the middle of an epoch."""
+
+    def stop(number: int, _: Optimizer) -> None:
+        if number == step:
+            raise Stopped
+
+    return stop
+
+
+def train_until_killed(store: str, key: str, step: int) -> None:
+    """Go on with a trial of a store, and end as SIGKILL ends a process: in the given step."""
+    from orchestrator.ledger import Ledger
+    from orchestrator.store import Store
+    from orchestrator.worker import LedgerContext
+
+    def kill(number: int, _: Optimizer) -> None:
+        if number == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    ledger = Ledger(Store(store))
+    spec = ledger.spec(key)
+    with before_each_step(kill):
+        train(spec.recipe, LedgerContext(spec, ledger, CPU))
+
+
+Trials = dict[str, tuple[PretrainRecipe | FinetuneRecipe, LocalContext]]
+Told = list[dict[str, dict[str, Any]]]
+
+
+def train_with_workers(trials: Trials, world_sizes: list[int], folder: Path) -> dict[int, Told]:
+    """Train with real processes; for each number of workers what each rank has to tell."""
+    mp.spawn(_worker, (trials, world_sizes, folder), nprocs=max(world_sizes))
+    return {
+        size: [torch.load(folder / f"{size}-{rank}.pt", weights_only=True) for rank in range(size)]
+        for size in world_sizes
+    }
+
+
+def _worker(rank: int, trials: Trials, world_sizes: list[int], folder: Path) -> None:
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    for size in world_sizes:
+        if rank < size:
+            rendezvous = f"file://{folder / f'rendezvous-{size}'}"
+            distributed.init_process_group("gloo", rendezvous, rank=rank, world_size=size)
+            told = {
+                name: _told(recipe, replace(context, rank=rank, world_size=size))
+                for name, (recipe, context) in trials.items()
+            }
+            torch.save(told, folder / f"{size}-{rank}.pt")
+            distributed.destroy_process_group()
+
+
+def _told(recipe: PretrainRecipe | FinetuneRecipe, context: LocalContext) -> dict[str, Any]:
+    context.rows = list(context.rows)
+    try:
+        weights = train(recipe, context)
+    except Diverged as error:
+        return {"diverged": str(error), "saved": len(context.rows)}
+    return {"rows": results(context.rows), "weights": weights}
