@@ -58,8 +58,8 @@ def test_images_labels_and_validation(tmp_path: Path, zipped: Path) -> None:
     assert images.fingerprint == resolve(tiny(zipped)).fingerprint
 
 
-def test_arrays_are_mapped_and_read_only(tmp_path: Path, zipped: Path) -> None:
-    images = load(tiny(zipped), tmp_path / "cache")
+def test_arrays_are_mapped_and_read_only(tmp_path: Path) -> None:
+    images = load(SyntheticImages(num_classes=2), tmp_path)
     assert isinstance(images.images, np.memmap)
     for array in (images.images, images.labels, images.is_val):
         with pytest.raises(ValueError, match="read-only"):
@@ -133,9 +133,8 @@ def test_image_that_changes_while_it_is_read(
 
 
 def test_fingerprint_that_is_none() -> None:
-    config = SyntheticImages(fingerprint="../../elsewhere")
     with pytest.raises(InputError, match="is not 32 hex digits"):
-        load(config, Path("unused"))
+        load(SyntheticImages(fingerprint="../../elsewhere"), Path("unused"))
 
 
 def test_undecodable_images_are_counted_and_named(tmp_path: Path) -> None:
@@ -149,7 +148,7 @@ def test_undecodable_images_are_counted_and_named(tmp_path: Path) -> None:
     message = str(caught.value)
     assert "4 of 18 images do not decode" in message
     assert "train/n01/images/n01_0.JPEG: the file is empty" in message
-    # One line, with the first three of the four.
+    # The first three of the four, on one line.
     assert "n01_2.JPEG" in message and "n01_3.JPEG" not in message and "\n" not in message
     # Nothing half-made is left.
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".lock"]
@@ -185,8 +184,7 @@ def test_damaged_cache_is_made_anew(
 
 def test_half_written_cache_is_never_used(tmp_path: Path, zipped: Path) -> None:
     script = (
-        "import os, sys\n"
-        "from pathlib import Path\n"
+        "import os, sys, pathlib\n"
         "from model.config import TinyImageNet\n"
         "from model.data import source\n"
         "source._BLOCK = 4\n"
@@ -197,7 +195,7 @@ def test_half_written_cache_is_never_used(tmp_path: Path, zipped: Path) -> None:
         "        if number == 2: os._exit(9)\n"
         "source._FileSource.blocks = die\n"
         "config = TinyImageNet(source='tiny-imagenet', path=sys.argv[1], image_size=16)\n"
-        "source.load(config, Path(sys.argv[2]))\n"
+        "source.load(config, pathlib.Path(sys.argv[2]))\n"
     )
     cache = tmp_path / "cache"
     died = subprocess.run([sys.executable, "-c", script, zipped, cache], check=False)

@@ -67,7 +67,7 @@ def modules(*prefixes: str) -> list[str]:
         ("import ray.train as t", "", {"ray.train"}),
         ("def f():\n    if x:\n        from ray import tune", "", {"ray", "ray.tune"}),
         ("from . import cli", "orchestrator", {"orchestrator", "orchestrator.cli"}),
-        ("from ..cli import main", "orchestrator.report", {"orchestrator.cli", "orchestrator.cli.main"}),
+        ("from ..a import b", "top.inner", {"top.a", "top.a.b"}),
         ("import torch, os", "", {"torch", "os"}),
         ("x = 'import ray'  # import ray", "", set()),
     ],
@@ -75,6 +75,7 @@ def modules(*prefixes: str) -> list[str]:
 def test_the_check_itself_sees_every_kind_of_import(
     source: str, package: str, found: set[str]
 ) -> None:
+    # Strings and comments are none.
     assert imported(source, package) == found
 
 
@@ -145,7 +146,7 @@ def test_packages_open_without_running_anything() -> None:
     assert {path.parent for path in FILES.values()} == {path.parent for path in packages}
 
 
-def test_nothing_reads_the_environment_when_imported() -> None:
+def test_only_the_edges_read_the_environment() -> None:
     allowed = {"orchestrator.cli", "orchestrator.cluster"}
     readers = {
         name for name, path in FILES.items()

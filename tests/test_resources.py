@@ -42,6 +42,7 @@ def runtime(**fields: Any) -> Runtime:
         ({"gpus_per_worker": 0.6}, GPU_BOX, ("inline", 2, 1, 1, 0.6)),
         ({"gpus_per_worker": 0.1}, GPU_BOX, ("inline", 8, 1, 1, 0.1)),
         ({"gpus_per_worker": 0.1}, [Node(99, 2.0)], ("inline", 20, 1, 1, 0.1)),
+        ({"gpus_per_worker": 1 / 49}, [Node(99, 1.0)], ("inline", 49, 1, 1, 1 / 49)),
         # A trial's workers may lie on several nodes, one worker may not.
         ({"num_workers": 3}, MIXED, ("train", 1, 3, 1, 1.0)),
         ({"num_workers": 5}, MIXED, ("train", 1, 5, 1, 1.0)),

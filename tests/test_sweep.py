@@ -98,9 +98,7 @@ def assert_rows_agree(
 def test_a_failed_parent_skips_its_children_and_no_others(
     bench: Bench, write_study: StudyWriter
 ) -> None:
-    study = write_study(
-        **ONE_CELL, arms=[{"name": "wild", "set": {"pretrain.optim.lr": 1e30}}]
-    )
+    study = write_study(**ONE_CELL, arms=[{"name": "wild", "set": {"pretrain.optim.lr": 1e30}}])
     # Not every trial is done, so this is no success.
     assert not bench.run(study)
     plan = bench.plan(study)
@@ -160,7 +158,7 @@ def test_a_study_that_cannot_fit_is_refused_before_any_trial(
     bench: Bench, write_study: StudyWriter
 ) -> None:
     study = write_study(runtime=Runtime(num_workers=3).model_dump(exclude_unset=True))
-    with pytest.raises(InputError, match="needs 3 workers of 1 CPUs .* nodes have 2 CPUs"):
+    with pytest.raises(InputError, match=r"needs 3 workers of 1 CPUs .* nodes have 2 CPUs"):
         bench.run(study)
     # Nothing was started.
     assert not (bench.folder / "store" / "trials").exists()

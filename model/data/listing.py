@@ -47,7 +47,7 @@ class Listing:
         rows = [
             [e.found.class_name, e.found.is_val, e.found.name, *e.checksum] for e in self.entries
         ]
-        return digest([DECODER_VERSION, image_size, list(self.class_names), sorted(rows)])
+        return digest([DECODER_VERSION, image_size, list(self.class_names), rows])
 
 
 def digest(content: Sequence[object]) -> str:

@@ -1,0 +1,195 @@
+"""The command line: exit codes, one-line errors, and going on after the driver was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import StudyWriter
+
+from orchestrator import cli
+from orchestrator.store import Store
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command line in this process and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["maskgrid", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def run_arguments(study: Path) -> list[str]:
+    root = study.parent
+    return [
+        *("run", str(study), "--store", str(root / "store"), "--no-dashboard"),
+        *("--results", str(root / "results"), "--cache", str(root / "cache")),
+    ]
+
+
+def tiny_imagenet(folder: Path, content: bytes) -> Path:
+    """A Tiny ImageNet of one class with one image a split, whose bytes are given."""
+    for part in ("train/n1/images/n1_0.JPEG", "val/images/val_0.JPEG"):
+        path = folder / part
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (folder / "wnids.txt").write_text("n1\n")
+    (folder / "val/val_annotations.txt").write_text("val_0.JPEG\tn1\t0\t0\t1\t1\n")
+    return folder
+
+
+def data_of(path: Path, **change: Any) -> dict[str, Any]:
+    return {"source": "tiny-imagenet", "path": str(path), "num_classes": None,
+            "train_per_class": None, "val_per_class": None, **change}  # fmt: skip
+
+
+def assert_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], study: Path, expected: str
+) -> None:
+    """Exit code 2, one line that says so, and nothing written."""
+    before = sorted(study.parent.rglob("*"))
+    assert call(monkeypatch, *run_arguments(study)) == 2
+    error = capsys.readouterr().err.strip()
+    assert expected in error
+    assert "\n" not in error
+    assert "Traceback" not in error
+    left = [path for path in study.parent.rglob("*") if path not in before]
+    assert not [path for path in left if "trials" in path.parts], left
+
+
+def test_a_wrong_study_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+) -> None:
+    study = write_study(pretrain={"epoch": 3})
+    assert_refused(monkeypatch, capsys, study, "did you mean 'epochs'?")
+
+
+def test_missing_images_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    study = write_study(data=data_of(tmp_path / "none.zip"))
+    assert_refused(monkeypatch, capsys, study, "none.zip")
+
+
+def test_a_zip_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "fake.zip").write_bytes(b"<html>not found</html>")
+    study = write_study(data=data_of(tmp_path / "fake.zip"))
+    assert_refused(monkeypatch, capsys, study, "fake.zip")
+
+
+def test_a_truncated_zip_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    with zipfile.ZipFile(tmp_path / "cut.zip", "w") as archive:
+        archive.writestr("wnids.txt", "n1\n" * 1000)
+    whole = (tmp_path / "cut.zip").read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    study = write_study(data=data_of(tmp_path / "cut.zip"))
+    assert_refused(monkeypatch, capsys, study, "cut.zip")
+
+
+def test_a_jpeg_that_does_not_decode_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    study = write_study(data=data_of(tiny_imagenet(tmp_path / "set", b"\xff\xd8 no jpeg")))
+    assert_refused(monkeypatch, capsys, study, "n1_0.JPEG")
+
+
+def test_a_store_of_a_newer_schema_is_refused_and_kept(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    Store(str(tmp_path / "store")).write_json("maskgrid.json", {"schema": 99})
+    assert_refused(monkeypatch, capsys, write_study(), "written with schema 99")
+    # The newer store is as it was.
+    assert Store(str(tmp_path / "store")).read_json("maskgrid.json") == {"schema": 99}
+
+
+def test_a_store_that_cannot_be_written_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "store").write_text("a file where the folder should be")
+    assert_refused(monkeypatch, capsys, write_study(), "store")
+
+
+def test_plan_says_what_would_run(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    study = write_study()
+    assert call(monkeypatch, "plan", str(study), "--store", str(tmp_path / "store")) == 0
+    printed = capsys.readouterr().out
+    # Baseline, and two cells of two trials each.
+    assert "5 trials asked for, 5 unique, 0 cached, 5 to run" in printed
+    # Planning writes nothing.
+    assert not (tmp_path / "store").exists()
+
+
+def test_plan_without_images_says_that_keys_are_provisional(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    study = write_study(data=data_of(tmp_path / "none.zip"))
+    assert call(monkeypatch, "plan", str(study), "--store", str(tmp_path / "store")) == 0
+    assert "provisional" in capsys.readouterr().out
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_killed_driver_loses_no_finished_trial(write_study: StudyWriter) -> None:
+    study = write_study()
+    command = [sys.executable, "-m", "orchestrator", *run_arguments(study)]
+    outcomes = study.parent / "store" / "trials"
+    driver = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not list(outcomes.glob("*/outcome.json")) and time.monotonic() < deadline:
+            assert driver.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+    finished = {path: path.stat().st_mtime_ns for path in outcomes.glob("*/outcome.json")}
+    assert 0 < len(finished) < 5
+    # What Tune itself left behind is of no use: it may as well be garbage.
+    for state in (study.parent / "store" / "tune").rglob("experiment_state*.json"):
+        state.write_text('{"cut": ')
+    # The same command goes on: it ends well, and what was finished is not trained again.
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert len(list(outcomes.glob("*/outcome.json"))) == 5
+    assert "baseline" in done.stdout
