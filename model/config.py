@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PositiveInt = Annotated[int, Field(ge=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Config(BaseModel):
@@ -30,11 +31,11 @@ class _Images(Config):
     train_per_class: PositiveInt | None = None
     """Training images of each class, drawn with `split_seed`; None takes all but the dev images."""
     dev_per_class: Annotated[int, Field(ge=0)] | None = None
-    """Images of each class held out of the rest to choose the best epoch; None takes all the rest."""
+    """Images of each class held out of the rest to choose the best epoch; None takes all."""
     split_seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the training/dev split, apart from the trial's own seed."""
     fingerprint: str | None = None
-    """Content of the chosen images (hex). Filled in when the data is found; part of the trial key."""
+    """Content of the chosen images (hex), filled in when they are found; part of the trial key."""
 
 
 class SyntheticImages(_Images):
@@ -73,9 +74,7 @@ class ImageFolder(_Images):
     """Share of each class held out for validation where there is no `val` folder."""
 
 
-DataConfig = Annotated[
-    SyntheticImages | TinyImageNet | ImageFolder, Field(discriminator="source")
-]
+DataConfig = Annotated[SyntheticImages | TinyImageNet | ImageFolder, Field(discriminator="source")]
 
 # --- network ----------------------------------------------------------------------------------
 
@@ -122,11 +121,11 @@ class MaskConfig(Config):
     ratio: Annotated[float, Field(gt=0, lt=1)] = 0.4
     """Share of patches that are hidden: expected share for `bernoulli`, exact for the others."""
     mode: Literal["bernoulli", "exact", "block", "none"] = "bernoulli"
-    """Each patch on its own (the paper) | exactly round(ratio * patches) at random | the same number
-    in rectangular blocks (BEiT) | nothing hidden (plain autoencoding)."""
+    """Each patch on its own (the paper) | exactly round(ratio * patches) at random | the same
+    number in rectangular blocks (BEiT) | nothing hidden (plain autoencoding)."""
     fill: Literal["zero", "mean", "noise", "learned"] = "zero"
-    """What stands in hidden pixels: black (the paper) | the image's mean colour | uniform noise | one
-    learned colour."""
+    """What stands in hidden pixels: black (the paper) | the mean colour of the visible ones |
+    uniform noise | one learned colour."""
 
 
 # --- optimisation -----------------------------------------------------------------------------
@@ -138,7 +137,7 @@ class OptimConfig(Config):
     name: Literal["adam", "adamw"] = "adam"
     lr: Annotated[float, Field(gt=0)] = 1e-4
     """Learning rate between warm-up and decay."""
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.99)
+    betas: tuple[Decay, Decay] = (0.9, 0.99)
     eps: Annotated[float, Field(gt=0)] = 1e-8
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 

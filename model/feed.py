@@ -57,20 +57,20 @@ class Feed:
 
     def training(self, samples: Samples, epoch: int) -> Iterator[Share]:
         """The epoch's shares, shuffled and augmented; the last batch may be partial."""
-        batches = self._order(samples, epoch).split(self.recipe.train.batch_size)
+        batches = torch.split(self._order(samples, epoch), self.recipe.train.batch_size)
         shares = [self._own(batch) for batch in batches]
         per_chunk = max(1, _CHUNK[self.device.type] // max(1, len(shares[0][0])))
         for start in range(0, len(shares), per_chunk):
             chunk = shares[start : start + per_chunk]
             augmented = self._augmented(torch.cat([own for own, _, _ in chunk]), epoch)
-            images = augmented.split([len(own) for own, _, _ in chunk])
+            images = torch.split(augmented, [len(own) for own, _, _ in chunk])
             for (own, scale, count), pixels in zip(chunk, images, strict=True):
                 yield Share(self._batch(pixels, own, epoch), scale, count)
 
     def held_out(self, samples: Samples) -> Iterator[Share]:
         """This worker's part of held-out images, as they are."""
         own = torch.from_numpy(samples)[self.rank :: self.world_size]
-        for batch in own.split(_HELD_OUT_BATCH[self.device.type]):
+        for batch in torch.split(own, _HELD_OUT_BATCH[self.device.type]):
             yield Share(self._batch(self._pixels(batch), batch, None), 1.0, len(batch))
 
     def _order(self, samples: Samples, epoch: int) -> Tensor:

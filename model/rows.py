@@ -1,4 +1,4 @@
-"""What one epoch of training leaves behind. Needs no torch, so that readers of records need none."""
+"""What one epoch leaves behind. Needs no torch, so that readers of records need none."""
 
 from dataclasses import dataclass
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.data.source import resolve
-
 from model.errors import InputError
 from orchestrator.graph import Board, State, TrialGraph, expand
 from orchestrator.ledger import Ledger

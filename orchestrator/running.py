@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from model.data.image_set import split
-from model.data.source import load
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from model.data.image_set import split
+from model.data.source import load
 from orchestrator.graph import State
 from orchestrator.planning import Plan
 from orchestrator.provenance import of_code

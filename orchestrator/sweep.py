@@ -25,7 +25,8 @@ _POLL_SECONDS = 0.5
 
 def nodes() -> list[Node]:
     """The connected cluster's live nodes."""
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    alive = [node["Resources"] for node in listed if node["Alive"]]
     return [Node(int(has.get("CPU", 0)), has.get("GPU", 0.0)) for has in alive]
 
 
@@ -121,9 +122,11 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
         run_config=RunConfig(
             name=f"{settings['study']}-{key}",
             storage_path=Store(settings["store"]).join("train"),
+            # Ray declares the older class, but gives the one that has this limit: without it a
+            # worker group that cannot start would be tried for ever.
             failure_config=FailureConfig(
                 max_failures=settings["max_restarts"],
-                controller_failure_limit=settings["max_restarts"],
+                controller_failure_limit=settings["max_restarts"],  # type: ignore[call-arg]
             ),
         ),
     ).fit()

@@ -12,10 +12,10 @@ import ray.train
 import ray.train.torch
 import safetensors.torch
 import torch
-from model.data.image_set import ImageSet
-from model.data.source import load
 from torch import Tensor
 
+from model.data.image_set import ImageSet
+from model.data.source import load
 from model.errors import InputError
 from model.rows import EpochRow
 from model.train import Checkpoint, Diverged, fit

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 class Published:
     """One published table; accuracies as shares in [0, 1]."""
 
-    cells: Mapping[tuple[int, float], float]
+    cells: Mapping[tuple[object, object], float]
     """(patch size in pixels, mask ratio) -> value."""
     baseline: float | None = None
 
 
-def _grid(*rows: tuple[float, float, float]) -> dict[tuple[int, float], float]:
+def _grid(*rows: tuple[float, float, float]) -> dict[tuple[object, object], float]:
     sizes, ratios = (2, 4, 8), (0.2, 0.4, 0.6)
     return {
         (size, ratio): value

@@ -155,7 +155,7 @@ def _format(metric: str) -> Callable[[float], str]:
 def _ordered(values: Iterable[Scalar | None]) -> list[Any]:
     unique = [value for value in dict.fromkeys(values) if value is not None]
     numbers = all(isinstance(value, int | float) for value in unique)
-    return sorted(unique, key=float) if numbers else unique  # type: ignore[arg-type]
+    return sorted(unique, key=float) if numbers else unique
 
 
 def _value(
@@ -206,7 +206,7 @@ def _beside(
 ) -> float | None:
     if cell == "baseline":
         return published.baseline
-    return published.cells.get((row, column))  # type: ignore[arg-type]
+    return published.cells.get((row, column))
 
 
 def _result(table: Table, epochs: list[dict[str, Any]]) -> float | None:
