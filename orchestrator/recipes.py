@@ -12,6 +12,14 @@ from pydantic import ValidationError
 from model.config import FinetuneRecipe, PretrainRecipe
 from orchestrator.study import ALIASES, Scalar, StudySpec
 
+# Data fields that only divide the images that the study's fingerprint stands for. As many synthetic
+# images are made as are asked for; of a folder, `split_seed` may choose the validation images too.
+_DIVIDES = {
+    "synthetic": ("split_seed",),
+    "tiny-imagenet": ("split_seed", "train_per_class", "dev_per_class"),
+    "folder": ("train_per_class", "dev_per_class"),
+}
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -106,16 +114,9 @@ def _assign(parts: dict[str, Any], path: str, value: Scalar) -> None:
         known = [*ALIASES, *_leaves(parts)]
         near = difflib.get_close_matches(path, known, n=3, cutoff=0.4)
         raise KeyError(f"{path!r} is no recipe field; nearest: {', '.join(near) or 'none'}")
-    if path.startswith("data.") and last not in _divides(parts["data"]["source"]):
+    if path.startswith("data.") and last not in _DIVIDES[parts["data"]["source"]]:
         raise KeyError(f"{path!r} says which images there are: a study has one set of them")
     node[last] = value
-
-
-def _divides(source: str) -> tuple[str, ...]:
-    """Data fields that divide the images that the study's fingerprint stands for."""
-    # As many synthetic images are made as are asked for.
-    counts = () if source == "synthetic" else ("train_per_class", "dev_per_class")
-    return ("split_seed", *counts)
 
 
 def _leaves(node: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -45,7 +45,10 @@ def _plain(value: Any) -> Scalar:
 
 
 def _text(value: Scalar) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    # Short where it is exact: cells are told apart by their names.
+    if isinstance(value, float) and float(f"{value:.6g}") == value:
+        return f"{value:.6g}"
+    return str(value)
 
 
 class GraphSearcher(Searcher):

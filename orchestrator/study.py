@@ -6,6 +6,7 @@ mistake, each with its path in the file, the value found and what was expected.
 
 import difflib
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -66,6 +67,8 @@ class Axis(Config):
                 raise ValueError(f"a value stands twice in {list(self.values)}")
         elif self.values[0] >= self.values[1]:  # type: ignore[operator]
             raise ValueError(f"low {self.values[0]} must be below high {self.values[1]}")
+        elif self.quniform and not _on_steps(*self.quniform):
+            raise ValueError(f"low and high of {list(self.quniform)} must be multiples of the step")
         elif self.kind.startswith("log") and self.values[0] <= 0:  # type: ignore[operator]
             raise ValueError(f"low {self.values[0]} must be above 0 on a logarithmic axis")
         return self
@@ -89,6 +92,10 @@ class Axis(Config):
     def probes(self) -> tuple[Scalar, ...]:
         """Values that must be valid for the axis to be: all of a list, both ends of a range."""
         return self.values if self.kind in ("grid", "choice") else self.values[:2]
+
+
+def _on_steps(low: float, high: float, step: float) -> bool:
+    return step > 0 and all(math.isclose(end / step, round(end / step)) for end in (low, high))
 
 
 class Arm(Config):
@@ -117,6 +124,14 @@ class Table(Config):
     """Epoch the metric is read at; `best_on_dev` is the last where there is no dev set."""
     published: Literal["terentiev-2024/table-1", "terentiev-2024/table-2"] | None = None
     """Published values to print beside ours."""
+
+    @model_validator(mode="after")
+    def _metric_exists(self) -> Self:
+        if self.kind == "pretrain" and self.metric.endswith("accuracy"):
+            raise ValueError(
+                f"metric {self.metric}: a pretraining has none; choices: val_loss, train_loss"
+            )
+        return self
 
 
 class Runtime(Config):

@@ -8,7 +8,7 @@ from model.config import SyntheticImages
 from model.data.shapes import PATTERNS, SHAPES
 from model.data.synthetic import SyntheticSource
 
-RECORDED = [[241, 255, 176], [99, 104, 62], [71, 13, 9], [61, 50, 0]]
+RECORDED = [[241, 255, 176], [182, 138, 169], [71, 13, 9], [194, 154, 142]]
 """One pixel of four images."""
 
 

@@ -148,12 +148,14 @@ def test_every_place_in_the_order_is_as_likely() -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_images_and_labels_belong_to_their_samples(workers: int) -> None:
     # More images than are augmented in one go.
-    for share in (share for shares in _shares(2500, 200, workers) for share in shares):
+    for share in (share for shares in _shares(2500, 200, workers, epoch=3) for share in shares):
         samples = share.batch.samples
         digits = (share.batch.images[:, :, 0, 0] * 255).round().long()  # (N, 3)
         # The number that an image spells is its sample's.
         assert torch.equal((digits * 256 ** torch.arange(3)).sum(dim=1), samples)
         assert torch.equal(share.batch.labels, samples % 7)
+        # The epoch, which keys the masks, comes with them.
+        assert share.batch.epoch == 3
 
 
 @settings(deadline=None, max_examples=10)

@@ -111,6 +111,8 @@ def test_a_path_that_names_no_field_is_told_with_what_is_near(path: str, hint: s
         (FOLDER, "path", "elsewhere"),
         (FOLDER, "image_size", 32),
         (FOLDER, "val_fraction", 0.5),
+        (FOLDER, "split_seed", 1),
+        ({**FOLDER, "source": "tiny-imagenet"}, "image_size", 32),
     ],
 )
 def test_no_cell_has_other_images_than_its_study(
@@ -123,12 +125,14 @@ def test_no_cell_has_other_images_than_its_study(
         recipes(spec, Cell("odd", {f"data.{field}": value}), seed=0)
 
 
-def test_images_that_lie_somewhere_may_be_divided_otherwise() -> None:
-    spec = StudySpec.model_validate_json(json.dumps({**TINY, "data": FOLDER}))
+@pytest.mark.parametrize("source", ["folder", "tiny-imagenet"])
+def test_images_that_lie_somewhere_may_be_divided_otherwise(source: str) -> None:
+    data = {**FOLDER, "source": source}
+    spec = StudySpec.model_validate_json(json.dumps({**TINY, "data": data}))
     cell = Cell("few", {"data.train_per_class": 5, "data.dev_per_class": 2})
-    data = recipes(spec, cell, seed=0)[1].data
+    found = recipes(spec, cell, seed=0)[1].data
     # A study of small data draws fewer of the same images.
-    assert (data.train_per_class, data.dev_per_class) == (5, 2)
+    assert (found.train_per_class, found.dev_per_class) == (5, 2)
 
 
 def test_an_invalid_combination_is_refused() -> None:

@@ -52,11 +52,12 @@ def _loss(recipe: Recipe, network: Generator | Classifier, batch: Batch) -> Tens
 
 
 def _batches(recipe: Recipe) -> Iterator[Batch]:
-    """The global batches of a whole training."""
+    """The global batches of a whole training, each with the epoch that keys its masks."""
     images = images_of()
     feed = Feed(images, recipe, 0, 1, CPU)
     for epoch in range(1, recipe.train.epochs + 1):
-        yield from (share.batch for share in feed.training(split(images, IMAGES).train, epoch))
+        for share in feed.training(split(images, IMAGES).train, epoch):
+            yield share.batch._replace(epoch=epoch)
 
 
 def _assert_close(weights: dict[str, Tensor], network: torch.nn.Module, atol: float) -> None:

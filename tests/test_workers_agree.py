@@ -107,3 +107,8 @@ def test_every_rank_learns_of_a_divergence(ranks: Told) -> None:
     assert len({told["broken"]["diverged"] for told in ranks}) == 1
     # The epoch before it was saved, by rank 0.
     assert [told["broken"]["saved"] for told in ranks] == [1] + [0] * (len(ranks) - 1)
+
+
+def test_the_first_bad_step_of_any_rank_counts(ranks: Told) -> None:
+    # Rank r met a bad loss in step 9 - r, so the last rank met it first; all ranks learn of that.
+    assert [told["tally"]["bad_step"] for told in ranks] == [10 - len(ranks)] * len(ranks)

@@ -4,6 +4,7 @@ Imports neither pytest nor Ray: those processes load this module.
 """
 
 import itertools
+import math
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -32,6 +33,8 @@ from model.config import (
 )
 from model.data.image_set import ImageSet
 from model.data.synthetic import SyntheticSource
+from model.feed import Share, Tally
+from model.objectives import Batch, Scores
 from model.rows import EpochRow
 from model.train import Diverged, LocalContext, TrainContext, fit
 
@@ -157,8 +160,18 @@ def _worker(rank: int, trials: Trials, world_sizes: list[int], folder: Path) -> 
                 name: _told(recipe, replace(context, rank=rank, world_size=size))
                 for name, (recipe, context) in trials.items()
             }
+            told["tally"] = {"bad_step": _bad_step(rank, size)}
             torch.save(told, folder / f"{size}-{rank}.pt")
             distributed.destroy_process_group()
+
+
+def _bad_step(rank: int, world_size: int) -> int | None:
+    """The first step without a finite loss, where rank r meets one in step 9 - r."""
+    pixels, number = torch.zeros(1, 3, 8, 8), torch.zeros(1, dtype=torch.int64)
+    share = Share(Batch(pixels, number, number, None), 1.0, 1)
+    tally = Tally(CPU)
+    tally.add(Scores(torch.tensor([math.nan]), None), share, 9 - rank)
+    return tally.reduce(world_size).bad_step
 
 
 def _told(recipe: PretrainRecipe | FinetuneRecipe, context: LocalContext) -> dict[str, Any]:

@@ -147,8 +147,8 @@ def _cover(inside: Array, side: int) -> Array:
 
 def _object(draws: _Draws, image: Array, kind: tuple[str, str], x: Array, y: Array) -> Array:
     side = x.shape[-1]
-    radius = draws.take(0.55, 0.8)
-    u, v = _frame(draws, x, y, turn=0.35, place=0.25)
+    radius = draws.take(0.6, 0.85)
+    u, v = _frame(draws, x, y, turn=0.3, place=0.17)
     u, v = u / radius, v / radius
     shape, pattern = SHAPES[kind[0]], PATTERNS[kind[1]]
     # How fast the pattern's edges rise: over about a pixel.
