@@ -5,6 +5,7 @@ come from, where rows and checkpoints go.
 """
 
 import copy
+import inspect
 import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -141,9 +142,13 @@ def _parallel(objective: Objective, context: TrainContext) -> nn.Module:
     if context.world_size == 1:
         return objective
     devices = [context.device] if context.device.type == "cuda" else None
-    # One bucket view a gradient saves a copy; buffers are constants, so they are not broadcast.
+    # Buffers are constants: sending them at every step would only cost time. The option was
+    # renamed in torch 2.13.
+    known = inspect.signature(DistributedDataParallel).parameters
+    name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    constant: dict[str, Any] = {name: False}
     return DistributedDataParallel(
-        objective, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+        objective, device_ids=devices, gradient_as_bucket_view=True, **constant
     )
 
 

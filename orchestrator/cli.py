@@ -130,16 +130,19 @@ def fetch(
 
 def _trial_table(made: Plan) -> Table:
     table = Table(box=None, padding=(0, 1), show_edge=False, header_style="bold")
-    for column in ("trial", "parent", "seed", "epochs", "state", "asked for by"):
-        table.add_column(column, no_wrap=column != "asked for by")
+    for column in ("trial", "seed", "epochs", "state", "asked for by"):
+        table.add_column(column, no_wrap=column != "asked for by", overflow="fold")
+    askers: dict[str, list[str]] = {}
+    for asked in made.graph.cells:
+        for key in filter(None, (asked.pretrain, asked.finetune)):
+            askers.setdefault(key, []).append(asked.cell.name)
     for key, trial in made.graph.trials.items():
-        askers = [cell.cell.name for cell in made.graph.cells if cell.key(trial.kind) == key]
         state = made.board.states[key]
         shown = "would run" if state is State.WAITING else str(state)
         train = trial.recipe.train
         table.add_row(
-            key, trial.parent or "", str(trial.recipe.seed), str(train.epochs), shown,
-            "; ".join(dict.fromkeys(askers)),
+            f"└ {key}" if trial.parent else key, str(trial.recipe.seed), str(train.epochs), shown,
+            "; ".join(dict.fromkeys(askers[key])),
         )  # fmt: skip
     return table
 

@@ -1,11 +1,15 @@
 """Tiny studies that take the same road as the real ones, and one Ray cluster for all tests."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+# Before anything imports torch: on networks this small, threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TINY: dict[str, Any] = {
     "name": "tiny",
