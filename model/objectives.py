@@ -12,11 +12,9 @@ from torch.nn import functional
 
 from model.config import FinetuneRecipe, PretrainRecipe
 from model.masking import fill, visible
-from model.rng import Key, Stream
+from model.rng import Key, Stream, held_out
 from model.transfer import load_parent
 from model.uvcgan import build_classifier, build_generator
-
-_VALIDATION_EPOCH = 0  # every pass over held-out images sees the same masks: epochs compare
 
 
 class Scores(NamedTuple):
@@ -77,9 +75,9 @@ class Reconstruction(nn.Module):
         mask = self.recipe.train.mask
         return fill(batch.images, shown, mask, key, batch.samples, self.colour)
 
-    def _key(self, epoch: int | None, training: Stream, held_out: Stream) -> Key:
+    def _key(self, epoch: int | None, training: Stream, validation: Stream) -> Key:
         if epoch is None:
-            return Key(self.recipe.seed, held_out, _VALIDATION_EPOCH)
+            return held_out(self.recipe.seed, validation)
         return Key(self.recipe.seed, training, epoch)
 
 

@@ -38,6 +38,11 @@ class Key(NamedTuple):
     """Epoch of training; a constant where every pass must see the same draws (validation)."""
 
 
+def held_out(seed: int, stream: Stream) -> Key:
+    """Key of draws for held-out images: the same at every pass, so that epochs compare."""
+    return Key(seed, stream, 0)
+
+
 def _signed(word: int) -> int:
     """The int64 that has the bits of a 64-bit word."""
     return word - (1 << 64) if word >> 63 else word

@@ -28,6 +28,8 @@ Data = Annotated[
     Path | None, typer.Option("--data", help="Where the images lie, instead of the study's path.")
 ]
 
+Cache = Annotated[Path | None, typer.Option(help="Decoded images.  [default: ~/.cache/maskgrid]")]
+
 DEFAULT_STORE = ".maskgrid/store"
 
 
@@ -68,9 +70,7 @@ def run(
     address: Annotated[
         str, typer.Option(help="Ray cluster: local starts one here; auto or a host finds one.")
     ] = os.environ.get("RAY_ADDRESS", "local"),
-    cache: Annotated[
-        Path | None, typer.Option(help="Decoded images.  [default: ~/.cache/maskgrid]")
-    ] = None,
+    cache: Cache = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Train failed trials again.")
     ] = False,
@@ -104,12 +104,14 @@ def report(
     results: Annotated[
         Path | None, typer.Option(help="Folder for records and tables.  [default: results/NAME]")
     ] = None,
+    cache: Cache = None,
 ) -> None:
     """Write a study's records and tables from what its store holds now. Trains nothing."""
     from orchestrator.running import write_and_print
 
     made = make_plan(study, store, data)
-    write_and_print(made, results or Path("results") / made.study.name, Console())
+    target = results or Path("results") / made.study.name
+    write_and_print(made, target, cache or default_cache(), Console())
 
 
 @data_app.command()

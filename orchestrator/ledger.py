@@ -19,6 +19,7 @@ from orchestrator.store import Paths, Store
 
 # A damaged newest checkpoint must leave one to go on from.
 CHECKPOINTS_KEPT = 2
+YARDSTICKS = ("zero_fill", "mean_fill", "gaussian_fill")
 
 
 class Outcome(Config):
@@ -118,6 +119,14 @@ class Ledger:
         """The trial's epoch rows so far."""
         content = self.store.read(Paths.epochs(key))
         return records.epochs_from_parquet(content) if content else []
+
+    def yardsticks(self, key: str) -> dict[str, float]:
+        """What restoring without learning costs on a trial's images and masks; empty if unknown."""
+        try:
+            found = self.store.read_json(Paths.yardsticks(key)) or {}
+        except ValueError:
+            return {}
+        return {name: float(found[name]) for name in YARDSTICKS if name in found}
 
     def save_epoch(self, key: str, rows: list[EpochRow], checkpoint: SavedCheckpoint) -> None:
         """Record all rows up to an epoch, then the checkpoint that covers them."""

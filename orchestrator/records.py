@@ -55,6 +55,9 @@ TRIALS = _schema(
     _field("wall_seconds", pa.float64(), "s, first start to end", null=True),
     _field("restarts", pa.int64(), "times started again"),
     _field("finished_at", pa.string(), "ISO 8601, UTC", null=True),
+    _field("zero_fill", pa.float64(), "L1 in [0,1] with hidden pixels black", null=True),
+    _field("mean_fill", pa.float64(), "L1 in [0,1] with the visible mean colour", null=True),
+    _field("gaussian_fill", pa.float64(), "L1 in [0,1], normalised Gaussian", null=True),
     _field("recipe", pa.string(), "JSON, every default spelled out"),
     _field("provenance", pa.string(), "JSON: versions, commit, hardware, workers", null=True),
 )

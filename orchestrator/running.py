@@ -13,8 +13,9 @@ from orchestrator.graph import State
 from orchestrator.planning import Plan
 from orchestrator.provenance import of_code
 from orchestrator.report.collect import board_of, collect
+from orchestrator.report.layout import sections
 from orchestrator.report.results import prepare, write_results
-from orchestrator.report.tables import Filled, grid
+from orchestrator.unlearned import measure
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,18 @@ def run_study(plan: Plan, options: RunOptions, console: Console) -> bool:
         # Images that do not decode, or too few of a class, are refused before any trial starts.
         split(load(plan.study.data, options.cache), plan.study.data)
         _train(plan, options, console)
-    write_and_print(plan, options.results, console)
+    write_and_print(plan, options.results, options.cache, console)
     _print_failures(plan, console)
     return plan.board.complete
 
 
-def write_and_print(plan: Plan, results: Path, console: Console) -> None:
+def write_and_print(plan: Plan, results: Path, cache: Path, console: Console) -> None:
     """Write a study's records and tables as they stand, and print the tables."""
+    measure(plan, cache)
     for filled in write_results(plan.study, collect(plan.board, plan.ledger), results):
-        console.print(f"\n[bold]{filled.table.title}[/]", highlight=False)
-        console.print(_printed(filled))
+        for title, (header, body) in sections(filled):
+            console.print(f"\n[bold]{title}[/]", highlight=False)
+            console.print(_printed(header, body))
     console.print(f"written to {results}", highlight=False)
 
 
@@ -92,8 +95,7 @@ def _train(plan: Plan, options: RunOptions, console: Console) -> None:
             run_graph(plan.study, plan.board, plan.ledger, allotment, settings)
 
 
-def _printed(filled: Filled) -> Table:
-    header, body = grid(filled)
+def _printed(header: list[str], body: list[list[str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for column in header:
         table.add_column(column, justify="left" if column == header[0] else "right")

@@ -49,6 +49,11 @@ class Paths:
         return f"{cls.trial(key)}/weights.safetensors"
 
     @classmethod
+    def yardsticks(cls, key: str) -> str:
+        """What restoring without learning costs on a pretrain trial's images and masks."""
+        return f"{cls.trial(key)}/yardsticks.json"
+
+    @classmethod
     def attempts(cls, key: str) -> str:
         """Folder with one small file for every time the trial was started."""
         return f"{cls.trial(key)}/attempts"

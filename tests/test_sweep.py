@@ -68,6 +68,7 @@ def test_a_study_is_trained_once_and_by_either_executor_alike(
     assert [len(found) for found in rows.values()] == [2, 2, 2]
     tables = bench.folder / "results-store"
     assert "4x4" in (tables / "table_1.md").read_text()
+    assert "Gaussian inpainting" in (tables / "table_1.md").read_text()
     assert "baseline" in (tables / "table_2.md").read_text()
 
     # A second run trains nothing: every outcome stays as it was.

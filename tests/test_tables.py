@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.ledger import YARDSTICKS
 from orchestrator.records import CELLS, EPOCHS, TRIALS, table_of
 from orchestrator.report.collect import Records
-from orchestrator.report.tables import Filled, fill_table, grid, label, to_arrow, to_markdown
+from orchestrator.report.layout import grid, sections, to_markdown
+from orchestrator.report.tables import Filled, fill_table, label, to_arrow
 from orchestrator.study import TABLE_1, TABLE_2, Table
 
 TRIAL: dict[str, Any] = {
@@ -237,7 +239,7 @@ def test_markdown_is_a_titled_table() -> None:
 
 def test_the_long_form_holds_every_cell_once() -> None:
     found = to_arrow(filled_example()).to_pylist()
-    empty = {"row": None, "column": None, "sd": None, "published": None, "missing": None}
+    empty = dict.fromkeys(["row", "column", "sd", "published", "missing", *YARDSTICKS])
     same = {**empty, "metric": "val_accuracy"}
     # Numbers unrounded, absent ones null and never zero.
     assert found == [

@@ -40,6 +40,7 @@ def collect(board: Board, ledger: Ledger) -> Records:
             {
                 **_identity(trial),
                 **_ending(trial.key, board, ledger),
+                **ledger.yardsticks(trial.key),
                 "epochs_done": len(rows),
                 "train_seconds": seconds,
             }

@@ -7,7 +7,8 @@ import yaml
 from model.errors import InputError
 from orchestrator.records import to_parquet
 from orchestrator.report.collect import Records
-from orchestrator.report.tables import Filled, fill_table, to_arrow, to_markdown
+from orchestrator.report.layout import to_markdown
+from orchestrator.report.tables import Filled, fill_table, to_arrow
 from orchestrator.store import Store
 from orchestrator.study import StudySpec
 

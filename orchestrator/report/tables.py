@@ -2,12 +2,13 @@
 
 import json
 import statistics
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from orchestrator.ledger import YARDSTICKS
 from orchestrator.report.collect import Records
 from orchestrator.report.published import TABLES, Published
 from orchestrator.study import Scalar, Table
@@ -24,6 +25,10 @@ SCHEMA = pa.schema(
         pa.field("n", pa.int64(), nullable=False, metadata={"unit": "seeds"}),
         pa.field("published", pa.float64(), metadata={"unit": "as the metric"}),
         pa.field("missing", pa.string(), metadata={"unit": "why there is no value"}),
+        *(
+            pa.field(name, pa.float64(), metadata={"unit": "as the metric, mean over seeds"})
+            for name in YARDSTICKS
+        ),
     ],
     metadata={"maskgrid.table": "1"},
 )
@@ -42,6 +47,8 @@ class Value:
     results: tuple[float, ...]
     missing: str | None
     published: float | None
+    yardsticks: Mapping[str, float] = field(default_factory=dict)
+    """Mean over seeds of the same loss with nothing learned; for reconstruction losses only."""
 
     @property
     def mean(self) -> float | None:
@@ -89,54 +96,14 @@ def to_arrow(filled: Filled) -> pa.Table:
             "n": len(value.results),
             "published": value.published,
             "missing": value.missing,
+            **value.yardsticks,
         }
         for value in filled.values
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def grid(filled: Filled) -> tuple[list[str], list[list[str]]]:
-    """The table as text: header and rows, cells outside the grid first as in the paper."""
-    table = filled.table
-    inside = [value for value in filled.values if value.row is not None]
-    columns = _ordered(value.column for value in inside)
-    header = [_AXES.get(table.rows, table.rows), *(label(table.columns, c) for c in columns)]
-    body = [
-        [value.cell, text(table, value), *[""] * (len(header) - 2)]
-        for value in filled.values
-        if value.row is None
-    ]
-    at = {(value.row, value.variant, value.column): value for value in inside}
-    for row in _ordered(value.row for value in inside):
-        for variant in dict.fromkeys(value.variant for value in inside if value.row == row):
-            found = [at.get((row, variant, column)) for column in columns]
-            name = ", ".join(filter(None, (label(table.rows, row), variant)))
-            body.append([name, *(text(table, v) if v else "" for v in found)])
-    return header, body
-
-
-def to_markdown(filled: Filled) -> str:
-    """The table as Markdown, its title above."""
-    header, body = grid(filled)
-    lines = [header, ["---"] * len(header), *body]
-    rows = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"**{filled.table.title}**\n\n{rows}\n"
-
-
-def text(table: Table, value: Value) -> str:
-    """One cell: the mean, its deviation over seeds, the published value; or why it is missing."""
-    show = _format(table.metric)
-    if value.mean is None:
-        return value.missing or "missing"
-    ours = show(value.mean)
-    if value.sd is not None:
-        ours += f" ± {show(value.sd)} (n={len(value.results)})"
-    if value.missing:
-        ours += f" [{value.missing}]"
-    return ours if value.published is None else f"{ours} (paper {show(value.published)})"
-
-
-_AXES = {"patch_size": "patch", "mask_ratio": "masked"}
+AXES = {"patch_size": "patch", "mask_ratio": "masked"}
 
 
 def label(axis: str, value: Scalar) -> str:
@@ -146,16 +113,6 @@ def label(axis: str, value: Scalar) -> str:
     if axis == "mask_ratio" and isinstance(value, float):
         return f"{100 * value:.4g} %"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _format(metric: str) -> Callable[[float], str]:
-    return "{:.1%}".format if metric.endswith("accuracy") else "{:.4f}".format
-
-
-def _ordered(values: Iterable[Scalar | None]) -> list[Any]:
-    unique = [value for value in dict.fromkeys(values) if value is not None]
-    numbers = all(isinstance(value, int | float) for value in unique)
-    return sorted(unique, key=float) if numbers else unique
 
 
 def _value(
@@ -179,7 +136,17 @@ def _value(
         results=results,
         missing=missing,
         published=_beside(published, name, row, column) if published else None,
+        yardsticks=_beside_learning(table, [trials[key] for key in keys]),
     )
+
+
+def _beside_learning(table: Table, trials: list[dict[str, Any]]) -> dict[str, float]:
+    if table.kind != "pretrain" or table.metric != "val_loss":
+        return {}
+    known = [trial for trial in trials if trial[YARDSTICKS[0]] is not None]
+    if not known:
+        return {}
+    return {name: statistics.fmean(trial[name] for trial in known) for name in YARDSTICKS}
 
 
 def _results(

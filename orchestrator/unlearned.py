@@ -1,0 +1,28 @@
+"""Yardsticks beside the reconstruction losses: the same images and masks, nothing learned."""
+
+from pathlib import Path
+
+from model.config import PretrainRecipe
+from orchestrator.graph import State
+from orchestrator.ledger import YARDSTICKS
+from orchestrator.planning import Plan
+from orchestrator.store import Paths
+
+
+def measure(plan: Plan, cache: Path) -> None:
+    """Work out the yardsticks of every finished pretraining that has none yet."""
+    for key, trial in plan.graph.trials.items():
+        done = plan.board.states[key] in (State.DONE, State.CACHED)
+        recipe = trial.recipe
+        if done and isinstance(recipe, PretrainRecipe) and not plan.ledger.yardsticks(key):
+            found = _yardsticks(recipe, cache)
+            plan.ledger.store.write_json(Paths.yardsticks(key), found)
+
+
+def _yardsticks(recipe: PretrainRecipe, cache: Path) -> dict[str, float]:
+    from model.data.source import load
+    from model.yardsticks import of_recipe  # torch, which a finished study does not need
+
+    found = of_recipe(recipe, load(recipe.data, cache))
+    names = dict(zip(("zero", "mean", "gaussian"), YARDSTICKS, strict=True))
+    return {names[name]: value for name, value in found.items()}
