@@ -18,9 +18,10 @@ from orchestrator.ledger import Ledger
 from orchestrator.recipes import arm_cells
 from orchestrator.records import CELLS, EPOCHS, TRIALS, from_parquet
 from orchestrator.report.collect import Records, board_of, collect
+from orchestrator.report.layout import to_markdown
 from orchestrator.report.published import TABLES
 from orchestrator.report.results import prepare, write_results
-from orchestrator.report.tables import to_arrow, to_markdown
+from orchestrator.report.tables import to_arrow
 from orchestrator.store import Store
 from orchestrator.study import StudySpec, read
 

@@ -1,0 +1,43 @@
+"""Records made by hand, so that a test knows what a table must say."""
+
+import json
+from typing import Any
+
+from orchestrator.records import CELLS, EPOCHS, TRIALS, table_of
+from orchestrator.report.collect import Records
+
+TRIAL: dict[str, Any] = {
+    "kind": "finetune", "state": "done", "seed": 0, "epochs": 1, "epochs_done": 1,
+    "train_seconds": 1.0, "restarts": 0, "recipe": "{}",
+}  # fmt: skip
+EPOCH: dict[str, Any] = {
+    "epoch": 1, "step": 1, "learning_rate": 0.1, "train_loss": 9.0, "val_loss": 9.0,
+    "train_images": 1, "train_seconds": 1.0, "eval_seconds": 1.0,
+}  # fmt: skip
+Asked = tuple[str, dict[str, Any], list[Any]]
+
+
+def records(cells: list[Asked], metric: str = "val_accuracy", **trial: Any) -> Records:
+    """Cells by name, values, and one entry a seed: the metric of the last epoch, or a state."""
+    trials, epochs, asked = [], [], []
+    for name, values, found in cells:
+        for seed, result in enumerate(found):
+            key = f"{name}/{seed}"
+            ended = isinstance(result, float)
+            state = {"state": "done" if ended else result}
+            trials.append({**TRIAL, "trial_key": key, "seed": seed, **state, **trial})
+            asked.append({
+                "cell": name, "seed": seed, "values": json.dumps(values),
+                "pretrain_key": None if name == "baseline" else key, "finetune_key": key,
+            })  # fmt: skip
+            if ended:
+                epochs.append({**EPOCH, "trial_key": key, metric: result})
+    return Records(table_of(TRIALS, trials), table_of(EPOCHS, epochs), table_of(CELLS, asked))
+
+
+def cell(size: int, ratio: float, *found: Any, **more: Any) -> Asked:
+    values = {"patch_size": size, "mask_ratio": ratio, **more}
+    return ",".join(f"{axis}={value}" for axis, value in values.items()), values, list(found)
+
+
+BASELINE: Asked = ("baseline", {}, [0.25])
