@@ -68,18 +68,19 @@ class View:
             last = False
             while not last:
                 last = ended.wait(_REFRESH_SECONDS)
-                self._read()
+                self.read()
                 live.update(self.render(), refresh=True)
 
     def _follow_lines(self, console: Console, ended: threading.Event) -> None:
         last = False
         while not last:
             last = ended.wait(_REFRESH_SECONDS)
-            self._read()
+            self.read()
             for line in self.news():
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Read the rows of the trials at work."""
         for key, state in list(self._board.states.items()):
             # A trial that ended keeps the rows it ended with.
             if state is State.RUNNING or self._told.get(key) is State.RUNNING:

@@ -73,9 +73,10 @@ def write_study(tmp_path: Path) -> StudyWriter:
 
 
 @pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[None]:
-    """A cluster of this test run's own with two CPUs, ended with it."""
+def ray_cluster() -> Iterator[str]:
+    """A cluster of this test run's own, ended with it; yields its dashboard's address."""
     from orchestrator.cluster import connected
 
-    with connected("local", dashboard=False):
-        yield
+    with connected("local", dashboard=True) as dashboard:
+        assert dashboard is not None
+        yield dashboard

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -5,10 +7,19 @@ import torch
 from torch import Tensor
 
 from model import yardsticks as module
-from model.config import MaskConfig
+from model.config import (
+    MaskConfig,
+    ModelConfig,
+    PretrainConfig,
+    PretrainRecipe,
+    SyntheticImages,
+)
+from model.data.image_set import split
+from model.data.source import load
 from model.masking import visible
+from model.objectives import Batch, Reconstruction
 from model.rng import Key, Stream
-from model.yardsticks import inpaint, sigma, yardsticks
+from model.yardsticks import inpaint, of_recipe, sigma, yardsticks
 
 
 def _shown(num: int, side: int, patch: int = 4, ratio: float = 0.4) -> Tensor:
@@ -113,3 +124,22 @@ def test_chunks_change_no_number(monkeypatch):
 def test_no_images_are_refused():
     with pytest.raises(ValueError, match="no images"):
         yardsticks(_smooth(1, 16)[:0], _shown(1, 16)[:0], 4)
+
+
+def test_a_trials_yardsticks_use_the_masks_it_was_validated_with(tmp_path: Path) -> None:
+    data = SyntheticImages(image_size=16, num_classes=2, train_per_class=2, val_per_class=4)
+    recipe = PretrainRecipe(
+        seed=3,
+        data=data,
+        train=PretrainConfig(),
+        model=ModelConfig(channels=(4,), features=4, embed=4, heads=1, blocks=1, ffn=4),
+    )
+    image_set = load(data, tmp_path)
+    rows = torch.from_numpy(split(image_set, data).val)
+    images = torch.from_numpy(image_set.images[rows.numpy()]).float() / 255
+    batch = Batch(images, torch.zeros(len(rows), dtype=torch.int64), rows, None)
+    objective = Reconstruction(recipe, 2)
+    masked = objective.masked(batch, objective.shown(batch))
+    # Black is what the network itself is shown: the loss of giving it back unchanged.
+    expected = float((masked - images).abs().mean())
+    assert of_recipe(recipe, image_set)["zero"] == pytest.approx(expected, rel=1e-5)

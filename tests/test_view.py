@@ -1,0 +1,92 @@
+"""What a running study looks like in a terminal."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import StudyWriter
+from rich.console import Console
+
+from model.rows import EpochRow
+from orchestrator.graph import Board, expand
+from orchestrator.ledger import Ledger, SavedCheckpoint
+from orchestrator.recipes import Cell, arm_cells
+from orchestrator.store import Store
+from orchestrator.study import read
+from orchestrator.view import View
+
+ROW = EpochRow(
+    epoch=1, step=3, learning_rate=0.1, train_loss=0.5, train_accuracy=None,
+    dev_loss=None, dev_accuracy=None, val_loss=0.25, val_accuracy=None,
+    train_images=12, train_seconds=60.0, eval_seconds=0.0,
+)  # fmt: skip
+
+
+@pytest.fixture
+def board(write_study: StudyWriter) -> Board:
+    study = read(write_study(space=None, tables=[]))
+    return Board(expand(study, [*arm_cells(study), Cell("masked"), Cell("more", {"model.ffn": 8})]))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(Store(str(tmp_path / "store")))
+
+
+def screen(view: View) -> str:
+    view.read()
+    console = Console(file=io.StringIO(), width=80)
+    console.print(view.render())
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_screen_shows_states_epochs_and_time_left(board: Board, ledger: Ledger) -> None:
+    baseline, parent = board.next_ready(), board.next_ready()
+    assert baseline and parent
+    ledger.save_epoch(parent, [ROW], SavedCheckpoint(1, b"w", b"o"))
+    board.finish(baseline)
+    shown = screen(View("tiny", board, ledger, concurrent=2))
+    assert "3 waiting" in shown
+    assert "1 running" in shown
+    assert "1 done" in shown
+    # Two epochs of the baseline and one of the pretraining, of five trials' two each.
+    assert "3/10 epochs" in shown
+    # Seven epochs of a minute each are left, two trials at a time.
+    assert "about 3:30 left" in shown
+    assert f"{parent}  masked" in shown
+    assert "1/2" in shown
+    assert "val loss 0.2500" in shown
+
+
+def test_a_failure_stays_on_the_screen_with_its_reason(board: Board, ledger: Ledger) -> None:
+    board.next_ready()
+    parent = board.next_ready()
+    assert parent
+    board.finish(parent, failure="Diverged: the loss is not finite in epoch 2")
+    shown = screen(View("tiny", board, ledger, concurrent=1))
+    assert "1 failed" in shown
+    # Its child is skipped at once.
+    assert "1 skipped" in shown
+    assert "the loss is not finite" in shown
+
+
+def test_lines_tell_each_change_once(board: Board, ledger: Ledger) -> None:
+    view = View("tiny", board, ledger, concurrent=1)
+    assert view.news() == []
+    baseline = board.next_ready()
+    assert baseline
+    assert [line.split()[2:] for line in view.news()] == [["running", baseline, "baseline"]]
+    ledger.save_epoch(baseline, [replace(ROW, val_accuracy=0.5)], SavedCheckpoint(1, b"w", b"o"))
+    view.read()
+    board.finish(baseline)
+    [line] = view.news()
+    assert line.endswith(f"1/5 done    {baseline} baseline val loss 0.2500, val accuracy 50.0%")
+    # Nothing new, nothing said.
+    assert view.news() == []
+
+
+def test_no_line_is_wider_than_the_terminal(board: Board, ledger: Ledger) -> None:
+    board.next_ready()
+    assert all(len(line) <= 80 for line in screen(View("tiny", board, ledger, 1)).splitlines())
