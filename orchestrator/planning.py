@@ -45,19 +45,21 @@ def make_plan(path: Path, store: str, data: Path | None = None, strict: bool = T
     """
     from orchestrator.search import cells  # Ray: not needed to say that a study is wrong
 
-    study, warning = _with_images(_moved(read(path), data), strict)
+    study, warning = _with_images(_located(read(path), data), strict)
     graph = expand(study, cells(study))
     ledger = Ledger(Store(store))
     ledger.store.check()
     return Plan(study, graph, ledger, board_of(graph, ledger), warning)
 
 
-def _moved(study: StudySpec, data: Path | None) -> StudySpec:
-    if data is None:
-        return study
+def _located(study: StudySpec, data: Path | None) -> StudySpec:
+    """The study with the full path of its images: workers have another current folder."""
     if study.data.source == "synthetic":
-        raise InputError(f"--data {data}: the study's images are synthetic, they lie nowhere")
-    return study.model_copy(update={"data": study.data.model_copy(update={"path": data})})
+        if data is not None:
+            raise InputError(f"--data {data}: the study's images are synthetic, they lie nowhere")
+        return study
+    path = (data or study.data.path).expanduser().absolute()
+    return study.model_copy(update={"data": study.data.model_copy(update={"path": path})})
 
 
 def _with_images(study: StudySpec, strict: bool) -> tuple[StudySpec, str | None]:

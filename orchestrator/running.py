@@ -44,8 +44,9 @@ def run_study(plan: Plan, options: RunOptions, console: Console) -> bool:
     prepare(options.results)
     plan = _with_retries(plan, options.retry_failed)
     if plan.count(State.WAITING):
-        # Images that do not decode, or too few of a class, are refused before any trial starts.
-        split(load(plan.study.data, options.cache), plan.study.data)
+        with console.status("reading the images"):
+            # What does not decode, or too few images of a class, is refused before any trial.
+            split(load(plan.study.data, options.cache), plan.study.data)
         _train(plan, options, console)
     write_and_print(plan, options.results, options.cache, console)
     _print_failures(plan, console)
@@ -110,3 +111,5 @@ def _print_failures(plan: Plan, console: Console) -> None:
             console.print(f"{state}: {key}: {plan.board.reason(key)}", highlight=False)
     if any((outcome := plan.ledger.outcome(key)) and outcome.final for key in plan.board.failures):
         console.print("--retry-failed trains failed trials again")
+    if waiting := plan.count(State.WAITING):
+        console.print(f"{waiting} trials still wait: run the same command again to go on")
