@@ -103,6 +103,7 @@ def fit(
     done = _initialise(objective, optimizer, context)
     splits = split(images, recipe.data)
     feed = Feed(images, recipe, context.rank, context.world_size, context.device)
+    _agree(done, context)
     trainer = _Trainer(recipe.train, objective, optimizer, feed, _parallel(objective, context))
     for epoch in range(done + 1, recipe.train.epochs + 1):
         row = trainer.epoch(epoch, splits)
@@ -124,6 +125,20 @@ def _initialise(
     if parent := context.parent_weights():
         start_from_parent(objective, parent)
     return 0
+
+
+def _agree(done: int, context: TrainContext) -> None:
+    """Make sure that all workers go on from one epoch: a file system may show them different ones.
+
+    Raises:
+        RuntimeError: they do not; raised on every rank.
+    """
+    if context.world_size == 1:
+        return
+    ends = torch.tensor([done, -done], device=context.device)
+    torch.distributed.all_reduce(ends, op=torch.distributed.ReduceOp.MAX)
+    if int(ends[0]) != -int(ends[1]):
+        raise RuntimeError("the workers found different checkpoints")
 
 
 def _build_optimizer(objective: Objective, config: OptimConfig) -> torch.optim.Optimizer:

@@ -170,8 +170,6 @@ def main() -> None:
         _fail(str(error), 2)
     except InputError as error:
         _fail(f"error: {error}", 2)
-    except KeyboardInterrupt:
-        _fail("interrupted; run the same command again to go on", 1)
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         _fail(f"failed: {what} (MASKGRID_TRACEBACK=1 shows where)", 1)

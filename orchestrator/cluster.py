@@ -20,6 +20,8 @@ _SETTINGS = {
     # Tune's own state is never restored, so it is not worth writing often.
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    # On a cluster that others use too, a place for a trial's workers may take a while to come.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",
     # Tune's newer progress output prints its banner however quiet it is told to be.
     "RAY_AIR_NEW_OUTPUT": "0",
 }
@@ -28,6 +30,7 @@ _LOCAL_SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "GLOO_SOCKET_IFNAME": "lo",
 }
 
 
@@ -44,6 +47,11 @@ def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
     Raises:
         InputError: there is no cluster at the address.
     """
+    if address.startswith("ray://"):
+        raise InputError(
+            f"--address {address}: a Ray Client cannot drive a study; "
+            "use --address auto on a node of the cluster, or `ray job submit`"
+        )
     configure(address)
     import ray
 
@@ -90,15 +98,17 @@ def _ensure_token() -> None:
     if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return
     path = _token_path()
-    if path.exists():
+    if path.exists() and path.stat().st_size:
+        with contextlib.suppress(OSError):
+            path.chmod(0o600)  # Ray itself leaves it readable by all
         return
     token = secrets.token_hex(32)
+    part = path.with_name(f".auth_token.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Readable by its owner alone from the first byte on.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # Readable by its owner alone from the first byte on, and whole from the first moment.
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(token)
+        part.replace(path)
     except OSError:  # no home to write to: a token of this process and its children will do
         os.environ["RAY_AUTH_TOKEN"] = token
-        return
-    with os.fdopen(handle, "w") as stream:
-        stream.write(token)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from model.config import Config
+from model.errors import InputError
 from model.rows import EpochRow
 from orchestrator import records
 from orchestrator.graph import TrialSpec
@@ -78,7 +79,7 @@ class Ledger:
         """
         content = self.store.read(Paths.spec(key))
         if content is None:
-            raise DamagedError(f"trial {key}: no spec in {self.store.uri}")
+            raise DamagedError(f"trial {key}: no spec in {self.store.name}")
         try:
             return TrialSpec.model_validate_json(content)
         except ValidationError as error:
@@ -128,6 +129,13 @@ class Ledger:
             return {}
         return {name: float(found[name]) for name in YARDSTICKS if name in found}
 
+    def peek_rows(self, key: str) -> list[EpochRow]:
+        """As `rows`, for those who only show them: none where they cannot be read just now."""
+        try:
+            return self.rows(key)
+        except (OSError, InputError):
+            return []
+
     def save_epoch(self, key: str, rows: list[EpochRow], checkpoint: SavedCheckpoint) -> None:
         """Record all rows up to an epoch, then the checkpoint that covers them."""
         self.store.write(Paths.epochs(key), records.epochs_to_parquet(key, rows))
@@ -156,13 +164,26 @@ class Ledger:
             raise DamagedError(f"trial {key} is not done, so it has no weights")
         content = self.store.read(Paths.weights(key))
         if content is None:
-            raise DamagedError(f"trial {key}: {Paths.weights(key)} is gone from {self.store.uri}")
+            raise DamagedError(f"trial {key}: {Paths.weights(key)} is gone from {self.store.name}")
         if _sha256(content) != outcome.weights_sha256:
             raise DamagedError(f"trial {key}: {Paths.weights(key)} is not what was written")
         return content
 
+    def has_weights(self, key: str) -> bool:
+        """Whether a trial is done and its final weights are there, unchanged."""
+        try:
+            return bool(self.weights(key))
+        except DamagedError:
+            return False
+
     def finish(self, key: str, weights: bytes, outcome: Outcome) -> None:
-        """Record success, then drop the checkpoints, which nobody needs any more."""
+        """Record success, then drop the checkpoints, which nobody needs any more.
+
+        The first to finish wins: a child may already have started from its weights.
+        """
+        ended = self.outcome(key)
+        if ended and ended.state == "done":
+            return
         self.store.write(Paths.weights(key), weights)
         done = outcome.model_copy(update={"weights_sha256": _sha256(weights)})
         self.store.write(Paths.outcome(key), done.model_dump_json(indent=2).encode())
@@ -173,8 +194,8 @@ class Ledger:
         """Record a failure; the checkpoints stay for another try."""
         self.store.write(Paths.outcome(key), outcome.model_dump_json(indent=2).encode())
 
-    def forget_failure(self, key: str) -> None:
-        """Let a failed trial be tried again, from its last checkpoint."""
+    def forget_outcome(self, key: str) -> None:
+        """Let a trial be trained again, from its last checkpoint if it has one."""
         self.store.delete(Paths.outcome(key))
 
     def _checkpoint_epochs(self, key: str) -> list[int]:

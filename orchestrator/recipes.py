@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from model.config import FinetuneRecipe, PretrainRecipe
-from orchestrator.study import ALIASES, Scalar, StudySpec
+from orchestrator.study import ALIASES, Arm, Scalar, StudySpec
 
 # Data fields that only divide the images that the study's fingerprint stands for. As many synthetic
 # images are made as are asked for; of a folder, `split_seed` may choose the validation images too.
@@ -70,12 +70,19 @@ def mistakes(study: StudySpec) -> list[str]:
             where = f"space.{name}.{axis.kind}[{index}]: {value!r}"
             found += _of_cell(study, where, Cell(name, {name: value}))
     for index, arm in enumerate(study.arms):
+        found += _of_unpretrained(index, arm)
         found += _of_cell(study, f"arms[{index}].set: {dict(arm.set)}", Cell(arm.name, arm.set))
     # The default tables may stay partly empty; tables that were asked for need their axes.
     asked = study.tables if "tables" in study.model_fields_set else ()
     for index, table in enumerate(asked):
         found += _of_table(study, index, table.rows, table.columns)
     return list(dict.fromkeys(found))
+
+
+def _of_unpretrained(index: int, arm: Arm) -> Iterator[str]:
+    for name, value in arm.set.items():
+        if not arm.pretrain and ALIASES.get(name, name).startswith("pretrain."):
+            yield f"arms[{index}].set.{name}: {value!r}: this arm has no pretraining to change"
 
 
 def _of_cell(study: StudySpec, where: str, cell: Cell) -> Iterator[str]:

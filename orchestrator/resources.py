@@ -52,6 +52,11 @@ def allot(runtime: Runtime, nodes: list[Node], local: bool) -> Allotment:
         gpus = 1.0 if any(node.gpus >= 1 for node in nodes) else 0.0
     if gpus > 1 and gpus != int(gpus):
         raise InputError(f"runtime.gpus_per_worker: {gpus}: a share below 1, or a whole number")
+    if 0 < gpus < 1 and runtime.num_workers > 1:
+        raise InputError(
+            f"runtime.gpus_per_worker: {gpus}: workers of one trial cannot share a GPU; "
+            "choices: 0, or a whole number"
+        )
     executor = _executor(runtime, local)
     places = sum(_places(node, runtime.cpus_per_worker, gpus) for node in nodes)
     concurrent = places // runtime.num_workers

@@ -9,10 +9,11 @@ from rich.table import Table
 
 from model.data.image_set import split
 from model.data.source import load
-from orchestrator.graph import State
+from model.errors import InputError
+from orchestrator.graph import Board, State
 from orchestrator.planning import Plan
 from orchestrator.provenance import of_code
-from orchestrator.report.collect import board_of, collect
+from orchestrator.report.collect import collect
 from orchestrator.report.layout import sections
 from orchestrator.report.results import prepare, write_results
 from orchestrator.unlearned import measure
@@ -42,12 +43,13 @@ def run_study(plan: Plan, options: RunOptions, console: Console) -> bool:
     """
     plan.ledger.store.prepare()
     prepare(options.results)
-    plan = _with_retries(plan, options.retry_failed)
+    again = _to_try_again(plan, options.retry_failed)
+    plan = replace(plan, board=_board_without(plan, again))
     if plan.count(State.WAITING):
         with console.status("reading the images"):
             # What does not decode, or too few images of a class, is refused before any trial.
             split(load(plan.study.data, options.cache), plan.study.data)
-        _train(plan, options, console)
+        _train(plan, again, options, console)
     write_and_print(plan, options.results, options.cache, console)
     _print_failures(plan, console)
     return plan.board.complete
@@ -55,7 +57,10 @@ def run_study(plan: Plan, options: RunOptions, console: Console) -> bool:
 
 def write_and_print(plan: Plan, results: Path, cache: Path, console: Console) -> None:
     """Write a study's records and tables as they stand, and print the tables."""
-    measure(plan, cache)
+    try:
+        measure(plan, cache)
+    except (InputError, OSError) as error:  # the tables stand without their yardsticks
+        console.print(f"yardsticks not measured: {error}", markup=False)
     for filled in write_results(plan.study, collect(plan.board, plan.ledger), results):
         for title, (header, body) in sections(filled):
             console.print(f"\n[bold]{title}[/]", highlight=False)
@@ -63,16 +68,30 @@ def write_and_print(plan: Plan, results: Path, cache: Path, console: Console) ->
     console.print(f"written to {results}", highlight=False)
 
 
-def _with_retries(plan: Plan, retry_failed: bool) -> Plan:
-    """Let failed trials be tried again: those the moment was to blame for, or all on request."""
+def _to_try_again(plan: Plan, retry_failed: bool) -> set[str]:
+    """Ended trials to train again: failures that the moment was to blame for, or all on request,
+    and parents whose weights a trial that is not done needs but the store has lost."""
+    again = set()
     for key in plan.board.failures:
         outcome = plan.ledger.outcome(key)
         if outcome and (retry_failed or not outcome.final):
-            plan.ledger.forget_failure(key)
-    return replace(plan, board=board_of(plan.graph, plan.ledger))
+            again.add(key)
+    for key, trial in plan.graph.trials.items():
+        parent, state = trial.parent, plan.board.states[key]
+        wanted = key in again or state is State.WAITING
+        if wanted and parent and plan.board.states[parent] is State.CACHED:
+            again |= set() if plan.ledger.has_weights(parent) else {parent}
+    return again
 
 
-def _train(plan: Plan, options: RunOptions, console: Console) -> None:
+def _board_without(plan: Plan, again: set[str]) -> Board:
+    board = plan.board
+    done = [key for key, state in board.states.items() if state is State.CACHED]
+    failed = {key: reason for key, reason in board.failures.items() if key not in again}
+    return Board(plan.graph, [key for key in done if key not in again], failed)
+
+
+def _train(plan: Plan, again: set[str], options: RunOptions, console: Console) -> None:
     from orchestrator.cluster import LOCAL, connected  # Ray, which a finished study does not need
     from orchestrator.resources import allot
     from orchestrator.view import View
@@ -81,6 +100,10 @@ def _train(plan: Plan, options: RunOptions, console: Console) -> None:
         from orchestrator.sweep import nodes, run_graph
 
         allotment = allot(plan.study.runtime, nodes(), local=options.address == LOCAL)
+        if plan.ledger.store.is_local and len(nodes()) > 1:
+            console.print(f"every node must see the folder {plan.ledger.store.name} (NFS?)")
+        for key in again:  # only now: nothing on disk is touched before the study is known to fit
+            plan.ledger.forget_outcome(key)
         for key, state in plan.board.states.items():
             if state is State.WAITING:
                 plan.ledger.write_spec(plan.graph.trials[key])
@@ -111,5 +134,5 @@ def _print_failures(plan: Plan, console: Console) -> None:
             console.print(f"{state}: {key}: {plan.board.reason(key)}", highlight=False)
     if any((outcome := plan.ledger.outcome(key)) and outcome.final for key in plan.board.failures):
         console.print("--retry-failed trains failed trials again")
-    if waiting := plan.count(State.WAITING):
-        console.print(f"{waiting} trials still wait: run the same command again to go on")
+    if left := plan.count(State.WAITING) + plan.count(State.RUNNING):
+        console.print(f"{left} trials are not done: run the same command again to go on")

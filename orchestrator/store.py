@@ -6,6 +6,7 @@ ever unpickled.
 
 import json
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,8 @@ class Store:
             self._fs, self._root = fs.FileSystem.from_uri(self.uri)
         except (OSError, ValueError) as error:
             raise InputError(f"store {uri!r}: {error}; give a folder or a bucket URI") from None
+        # For messages, which end in records: credentials in a URI stay out of them.
+        self.name = re.sub(r"//[^/@]*@", "//***@", self.uri.partition("?")[0])
         self.is_local = isinstance(self._fs, fs.LocalFileSystem)
 
     def prepare(self) -> None:
@@ -97,7 +100,7 @@ class Store:
         try:
             self.write_json(Paths.schema, {"schema": SCHEMA})
         except OSError as error:
-            raise InputError(f"store {self.uri}: cannot be written: {error}") from None
+            raise InputError(f"store {self.name}: cannot be written: {error}") from None
 
     def check(self) -> None:
         """Refuse a store of a newer schema; a missing store is fine.
@@ -108,11 +111,11 @@ class Store:
         try:
             found = self.read_json(Paths.schema)
         except (OSError, ValueError) as error:
-            raise InputError(f"store {self.uri}: cannot be read: {error}") from None
+            raise InputError(f"store {self.name}: cannot be read: {error}") from None
         schema = (found or {}).get("schema", SCHEMA)
         if not isinstance(schema, int) or schema > SCHEMA:
             raise InputError(
-                f"store {self.uri}: written with schema {schema}, this maskgrid knows up to "
+                f"store {self.name}: written with schema {schema}, this maskgrid knows up to "
                 f"{SCHEMA}; use a newer maskgrid or another --store"
             )
 

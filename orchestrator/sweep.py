@@ -1,7 +1,7 @@
 """One Tune run over the trial graph: the Tuner, and the trainable that fits one trial."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -83,6 +83,7 @@ def run_trial(config: dict[str, Any], settings: dict[str, Any]) -> None:
     if ledger.outcome(key):  # Tune tries a failed trial again; it would only fail again
         _conclude(ledger, key, [])
         return
+    told = len(ledger.peek_rows(key))
     ended = threading.Event()
     errors: list[Exception] = []
 
@@ -95,7 +96,7 @@ def run_trial(config: dict[str, Any], settings: dict[str, Any]) -> None:
             ended.set()
 
     threading.Thread(target=train, daemon=True, name=f"train {key}").start()
-    for metrics in _epochs(ledger, key, ended):
+    for metrics in _epochs(ledger, key, told, ended):
         tune.report(metrics)
     _conclude(ledger, key, errors)
 
@@ -103,13 +104,13 @@ def run_trial(config: dict[str, Any], settings: dict[str, Any]) -> None:
 def _execute(key: str, settings: dict[str, Any]) -> None:
     allotment = Allotment(**settings["allotment"])
     config = {name: settings[name] for name in ("store", "cache", "provenance")}
-    config |= {"trial_key": key, "threads": allotment.cpus_per_worker}
+    gpu = allotment.gpus_per_worker > 0
+    config |= {"trial_key": key, "threads": allotment.cpus_per_worker, "gpu": gpu}
     from orchestrator import worker  # torch: the driver has no need of it
 
     if allotment.executor == "inline":
-        worker.train_inline(config)
+        _with_restarts(worker.train_inline, config, settings["max_restarts"])
         return
-    gpu = allotment.gpus_per_worker > 0
     TorchTrainer(
         worker.train_fn_per_worker,
         train_loop_config=config,
@@ -132,12 +133,23 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
     ).fit()
 
 
-def _epochs(ledger: Ledger, key: str, ended: threading.Event) -> Iterator[dict[str, Any]]:
-    """Each epoch of this run as the ledger shows it, until the training has ended."""
-    told = len(ledger.rows(key))
+def _with_restarts(train: Callable[[dict[str, Any]], None], config: Any, restarts: int) -> None:
+    """What Train does for its workers: try again, from the last checkpoint."""
+    for left in reversed(range(restarts + 1)):
+        try:
+            return train(config)
+        except Exception:
+            if not left:
+                raise
+
+
+def _epochs(
+    ledger: Ledger, key: str, told: int, ended: threading.Event
+) -> Iterator[dict[str, Any]]:
+    """Each epoch beyond those told before, as the ledger shows it, until the training has ended."""
     while True:
         last = ended.wait(_POLL_SECONDS)
-        rows = ledger.rows(key)
+        rows = ledger.peek_rows(key)
         for row in rows[told:]:
             yield {"trial_key": key, **asdict(row)}
         told = max(told, len(rows))

@@ -84,7 +84,7 @@ class View:
         for key, state in list(self._board.states.items()):
             # A trial that ended keeps the rows it ended with.
             if state is State.RUNNING or self._told.get(key) is State.RUNNING:
-                self._rows[key] = self._ledger.rows(key)
+                self._rows[key] = self._ledger.peek_rows(key)
 
     def news(self) -> list[str]:
         """A line for every trial whose state changed since the last call."""
@@ -125,7 +125,7 @@ class View:
             epochs = self._board.graph.trials[key].recipe.train.epochs
             done = len(self._rows.get(key, ()))
             table.add_row(key, self._names[key], f"{done}/{epochs}", self._latest(key))
-        for key, reason in self._board.failures.items():
+        for key, reason in list(self._board.failures.items()):
             table.add_row(Text(key, style="red"), self._names[key], "failed", reason[:60])
         return table
 

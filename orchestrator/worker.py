@@ -16,16 +16,16 @@ from torch import Tensor
 
 from model.data.image_set import ImageSet
 from model.data.source import load
-from model.errors import InputError
 from model.rows import EpochRow
 from model.train import Checkpoint, Diverged, fit
 from orchestrator import provenance
 from orchestrator.graph import TrialSpec
-from orchestrator.ledger import DamagedError, Ledger, Outcome, SavedCheckpoint
+from orchestrator.ledger import Ledger, Outcome, SavedCheckpoint
 from orchestrator.store import Store
 
-# The recipe or its input is at fault, on every rank alike: to train again would fail again.
-FINAL_ERRORS = (Diverged, DamagedError, InputError, ValueError)
+# The recipe is to blame, and every rank sees it alike: to train again would end the same way. Any
+# other error may be one machine's or one moment's; it travels, so that Ray restarts the workers.
+FINAL_ERRORS = (Diverged,)
 
 
 class LedgerContext:
@@ -35,17 +35,17 @@ class LedgerContext:
         self.rank = 0
         self.world_size = 1
         self.device = device
-        self._trial = trial
-        self._ledger = ledger
+        self.trial = trial
+        self.ledger = ledger
         self._rows: list[EpochRow] = []
 
     def resume(self) -> Checkpoint | None:
         """The trial's newest undamaged checkpoint; rows past it are trained again."""
-        saved = self._ledger.latest_checkpoint(self._trial.key)
+        saved = self.ledger.latest_checkpoint(self.trial.key)
         if saved is None:
             return None
-        self._rows = self._ledger.rows(self._trial.key)[: saved.epoch]
-        optimizer = torch.load(io.BytesIO(saved.optimizer), weights_only=True)
+        self._rows = self.ledger.rows(self.trial.key)[: saved.epoch]
+        optimizer = torch.load(io.BytesIO(saved.optimizer), map_location="cpu", weights_only=True)
         return Checkpoint(saved.epoch, safetensors.torch.load(saved.weights), optimizer)
 
     def parent_weights(self) -> dict[str, Tensor] | None:
@@ -54,9 +54,9 @@ class LedgerContext:
         Raises:
             DamagedError: the parent is not done, or its weights are missing or changed.
         """
-        if self._trial.parent is None:
+        if self.trial.parent is None:
             return None
-        return safetensors.torch.load(self._ledger.weights(self._trial.parent))
+        return safetensors.torch.load(self.ledger.weights(self.trial.parent))
 
     def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
         """Write the rows so far and the checkpoint."""
@@ -65,14 +65,14 @@ class LedgerContext:
         torch.save(checkpoint.optimizer, optimizer)
         weights = safetensors.torch.save(checkpoint.weights)
         saved = SavedCheckpoint(checkpoint.epoch, weights, optimizer.getvalue())
-        self._ledger.save_epoch(self._trial.key, self._rows, saved)
+        self.ledger.save_epoch(self.trial.key, self._rows, saved)
 
 
 def train_fn_per_worker(config: dict[str, Any]) -> None:
     """One DDP rank of a trial; Ray Train calls it in every worker.
 
     Args:
-        config: `trial_key`, `store`, `cache`, `threads`, `provenance`.
+        config: `trial_key`, `store`, `cache`, `threads`, `gpu`, `provenance`.
     """
     ranks = ray.train.get_context()
     ledger = Ledger(Store(config["store"]))
@@ -86,7 +86,7 @@ def train_fn_per_worker(config: dict[str, Any]) -> None:
 def train_inline(config: dict[str, Any]) -> None:
     """A one-worker trial in the calling process; see `train_fn_per_worker`."""
     ledger = Ledger(Store(config["store"]))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if config["gpu"] else "cpu")
     train_trial(LedgerContext(ledger.spec(config["trial_key"]), ledger, device), config)
 
 
@@ -96,7 +96,9 @@ def train_trial(context: LedgerContext, config: dict[str, Any]) -> None:
     An error that concerns this machine or moment travels on, for Ray to restart the workers.
     """
     torch.set_num_threads(config["threads"])
-    ledger, trial = context._ledger, context._trial
+    ledger, trial = context.ledger, context.trial
+    if ledger.outcome(trial.key):
+        return  # it had ended; only the processes that said so were lost
     if context.rank == 0:
         ledger.begin_attempt(trial.key, {"started_at": provenance.now()})
     try:

@@ -90,7 +90,7 @@ def test_the_ledger_alone_says_where_a_study_stands(ledger: Ledger) -> None:
 
 def test_a_failure_that_was_forgotten_is_tried_again(ledger: Ledger) -> None:
     key = half_done(ledger, graph())
-    ledger.forget_failure(key["p4"])
+    ledger.forget_outcome(key["p4"])
     states = board_of(graph(), ledger).states
     # With its child, which waits again.
     assert (states[key["p4"]], states[key["f4"]]) == (State.WAITING, State.WAITING)

@@ -212,8 +212,8 @@ def test_a_failure_can_be_forgotten_and_its_training_goes_on(ledger: Ledger) -> 
     assert FAILED.failure == "Diverged: loss nan"
     # An empty reason must not read as success.
     assert FAILED.model_copy(update={"reason": ""}).failure
-    ledger.forget_failure(KEY)
-    ledger.forget_failure(KEY)
+    ledger.forget_outcome(KEY)
+    ledger.forget_outcome(KEY)
     # No outcome, and the checkpoint is still there.
     assert ledger.outcome(KEY) is None
     assert ledger.latest_checkpoint(KEY) == checkpoint(2)

@@ -72,6 +72,7 @@ def test_every_mistake_is_told_at_once_with_path_value_and_expectation(
         ({"seeds": [1, 1]}, "seed named twice: 1"),
         ({"arms": [{"name": "baseline"}]}, "arm named twice: baseline"),
         ({"arms": [{"name": "he", "set": {"model.init": "hee"}}]}, "arms[0].set: {'model.init': 'hee'}: Input should be 'uvcgan2', 'pytorch' or 'he'"),
+        ({"arms": [{"name": "a", "pretrain": False, "set": {"mask_ratio": 0.5}}]}, "arms[0].set.mask_ratio: 0.5: this arm has no pretraining to change"),
         ({"pretrain": {"epochs": 1}}, "pretrain: "),
         ({"data": {"image_size": 18}}, "image_size 18 must be a multiple of 4"),
         ({"model": {"heads": 3}}, "heads 3 must divide features 8"),

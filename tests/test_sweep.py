@@ -12,6 +12,7 @@ from rich.console import Console
 
 from model.errors import InputError
 from orchestrator.graph import State
+from orchestrator.ledger import DamagedError
 from orchestrator.planning import Plan, make_plan
 from orchestrator.running import RunOptions, run_study
 from orchestrator.store import Paths
@@ -125,19 +126,26 @@ def test_a_failed_parent_skips_its_children_and_no_others(
 def test_a_child_never_starts_from_scratch_when_its_parent_is_gone(
     bench: Bench, write_study: StudyWriter
 ) -> None:
+    from orchestrator.worker import train_inline
+
     study = write_study(**ONE_CELL, baseline=False)
     assert bench.run(study)
     plan = bench.plan(study)
     parent, child = plan.graph.trials
-    plan.ledger.store.delete(Paths.weights(parent))
-    plan.ledger.store.delete(Paths.outcome(child))
-    plan.ledger.store.delete(Paths.epochs(child))
-    # The parent counts as done, but its weights are not there: the child must fail, and say so.
-    assert not bench.run(study)
-    outcome = plan.ledger.outcome(child)
-    assert outcome is not None
-    assert f"{Paths.weights(parent)} is gone" in str(outcome.reason)
+    trained = bench.rows(study)
+    for name in (Paths.weights(parent), Paths.outcome(child), Paths.epochs(child)):
+        plan.ledger.store.delete(name)
+    config = {"trial_key": child, "threads": 1, "gpu": False, "provenance": {}}
+    config |= {"store": plan.ledger.store.uri, "cache": str(bench.folder / "cache")}
+    # The parent counts as done, but its weights are not there: the child must not train.
+    with pytest.raises(DamagedError, match=r"weights\.safetensors is gone"):
+        train_inline(config)
     assert plan.ledger.rows(child) == []
+    assert plan.ledger.outcome(child) is None
+    # The study trains the parent again before the child, to the same rows.
+    assert bench.run(study)
+    assert bench.rows(study) == trained
+    assert plan.ledger.has_weights(parent)
 
 
 def test_a_busy_driver_hangs_no_trial(
