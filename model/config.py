@@ -80,8 +80,6 @@ class ImageFolder(_Images):
 
 DataConfig = Annotated[SyntheticImages | TinyImageNet | ImageFolder, Field(discriminator="source")]
 
-# --- network ----------------------------------------------------------------------------------
-
 
 class ModelConfig(Config):
     """The reduced UVCGANv2 generator of Terentiev & Ivanenko (2024): a U-Net around a ViT."""
@@ -112,9 +110,6 @@ class ModelConfig(Config):
         if self.features % self.heads:
             raise ValueError(f"heads {self.heads} must divide features {self.features}")
         return self
-
-
-# --- masking ----------------------------------------------------------------------------------
 
 
 class MaskConfig(Config):
@@ -208,9 +203,6 @@ class PretrainConfig(TrainConfig):
 
 class FinetuneConfig(TrainConfig):
     """Stage 2: classify from the class token."""
-
-
-# --- one trial --------------------------------------------------------------------------------
 
 
 class _Recipe(Config):

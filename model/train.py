@@ -4,17 +4,17 @@ Whoever runs it gives a `TrainContext`: rank and device, where a checkpoint and 
 come from, where rows and checkpoints go.
 """
 
-import copy
 import inspect
 import time
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model.config import FinetuneRecipe, OptimConfig, PretrainRecipe, TrainConfig
+from model.context import Checkpoint, TrainContext
 from model.data.image_set import ImageSet, Splits, split
 from model.feed import Feed, Samples, Tally
 from model.objectives import Objective, build_objective, start_from_parent
@@ -24,68 +24,6 @@ from model.schedule import learning_rate
 
 class Diverged(RuntimeError):
     """The loss is no longer a finite number; training on would waste the machine."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """All that is needed to go on after an epoch; randomness is keyed, so it has no state."""
-
-    epoch: int
-    weights: dict[str, Tensor]
-    optimizer: dict[str, Any]
-
-
-class TrainContext(Protocol):
-    """What `fit` needs to know of the world."""
-
-    @property
-    def rank(self) -> int:
-        """This worker's number, from 0."""
-
-    @property
-    def world_size(self) -> int:
-        """Workers of this trial; above 1, torch.distributed must be initialised."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where this worker trains."""
-
-    def resume(self) -> Checkpoint | None:
-        """The trial's own latest checkpoint, if it has one."""
-
-    def parent_weights(self) -> dict[str, Tensor] | None:
-        """Weights of the trial's parent; None only for a trial that has no parent."""
-
-    def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
-        """Keep an epoch; called on rank 0 alone.
-
-        The checkpoint's tensors are those in training: write or copy them before returning.
-        """
-
-
-@dataclass
-class LocalContext:
-    """One worker without Ray and without a disk: rows and the last checkpoint stay in memory."""
-
-    rank: int = 0
-    world_size: int = 1
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    parent: dict[str, Tensor] | None = None
-    checkpoint: Checkpoint | None = None
-    rows: list[EpochRow] = field(default_factory=list)
-
-    def resume(self) -> Checkpoint | None:
-        """A copy of the checkpoint that was last saved or given."""
-        return copy.deepcopy(self.checkpoint)
-
-    def parent_weights(self) -> dict[str, Tensor] | None:
-        """The weights that were given."""
-        return self.parent
-
-    def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
-        """Append the row and keep a copy of the checkpoint."""
-        self.rows.append(row)
-        self.checkpoint = copy.deepcopy(checkpoint)
 
 
 def fit(

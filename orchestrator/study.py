@@ -4,14 +4,13 @@
 mistake, each with its path in the file, the value found and what was expected.
 """
 
-import difflib
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from model.config import (
     Config,
@@ -23,6 +22,7 @@ from model.config import (
 )
 from model.errors import InputError
 from orchestrator.loader import load_yaml
+from orchestrator.mistakes import validation_mistakes
 
 Scalar = bool | int | float | str
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -221,7 +221,7 @@ def read(path: Path) -> StudySpec:
         # Strict JSON: no "3" for 3 and no true for 1, yet lists may fill tuples.
         study = StudySpec.model_validate_json(json.dumps(raw, default=str), strict=True)
     except ValidationError as error:
-        raise StudyError(str(path), _mistakes(raw, error)) from None
+        raise StudyError(str(path), validation_mistakes(StudySpec, raw, error)) from None
     if found := mistakes(study):
         raise StudyError(str(path), found)
     return study
@@ -235,65 +235,3 @@ def _printable(text: str) -> str:
 def _one_line(error: Exception) -> str:
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return " ".join((reason or type(error).__name__).split())
-
-
-def _mistakes(raw: Any, error: ValidationError) -> list[str]:
-    items = error.errors()
-    places = [item["loc"] for item in items]
-    # A list whose items are wrong is also called too short: that would tell one mistake twice.
-    return [
-        _mistake(raw, item)
-        for item in items
-        if item["type"] != "too_short"
-        or not any(place[: len(item["loc"])] == item["loc"] != place for place in places)
-    ]
-
-
-def _mistake(raw: Any, item: Any) -> str:
-    path, node = [], raw
-    for step in item["loc"]:
-        inside = isinstance(node, dict) and step in node
-        inside = inside or (isinstance(node, list) and isinstance(step, int))
-        if not inside and step != item["loc"][-1]:
-            continue  # the tag of a union, which is no key of the file
-        path.append(f"[{step}]" if isinstance(step, int) else f".{step}")
-        node = node[step] if inside else None
-    where = "".join(path).lstrip(".") or "study"
-    if item["type"] == "missing":
-        return f"{where}: missing"
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "extra_forbidden":
-        message = _unknown(item["loc"])
-    return f"{where}: {_short(node)}: {message}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _unknown(loc: tuple[int | str, ...]) -> str:
-    known = _fields_at(StudySpec, list(loc[:-1]))
-    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown key; {hint}known: {', '.join(known)}"
-
-
-def _fields_at(model: type[BaseModel], loc: list[int | str]) -> list[str]:
-    """Field names of the configuration that stands at a path of the study."""
-    if not loc:
-        return list(model.model_fields)
-    head, *rest = loc
-    if isinstance(head, int) or head not in model.model_fields:
-        return _fields_at(model, rest)  # an index, an axis name, or a union's tag
-    for candidate in _models_in(model.model_fields[head].annotation):
-        source = candidate.model_fields.get("source")
-        if source is None or not rest or rest[0] in get_args(source.annotation):
-            return _fields_at(candidate, rest)
-    return []
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]

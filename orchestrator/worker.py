@@ -14,10 +14,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from model.context import Checkpoint
 from model.data.image_set import ImageSet
 from model.data.source import load
 from model.rows import EpochRow
-from model.train import Checkpoint, Diverged, fit
+from model.train import Diverged, fit
 from orchestrator import provenance
 from orchestrator.graph import TrialSpec
 from orchestrator.ledger import Ledger, Outcome, SavedCheckpoint

@@ -50,6 +50,30 @@ def test_a_token_that_is_there_is_kept(home: Path) -> None:
     assert (home / ".ray" / "auth_token").read_text() == "mine"
 
 
+def test_a_token_that_others_could_read_is_closed(home: Path) -> None:
+    (home / ".ray").mkdir()
+    token = home / ".ray" / "auth_token"
+    token.write_text("mine")
+    token.chmod(0o644)
+    configure("local")
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+
+
+def test_an_empty_token_is_no_token(home: Path) -> None:
+    (home / ".ray").mkdir()
+    (home / ".ray" / "auth_token").write_text("")
+    configure("local")
+    assert len((home / ".ray" / "auth_token").read_text()) == 64
+
+
+def test_a_ray_client_is_refused() -> None:
+    with (
+        pytest.raises(InputError, match="a Ray Client cannot drive a study"),
+        connected("ray://h:1"),
+    ):
+        pass
+
+
 def test_a_home_that_cannot_be_written_still_has_a_token(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch import multiprocessing as mp
 
 from model.config import AugmentConfig, FinetuneRecipe, MaskConfig, PretrainRecipe
-from model.train import LocalContext
+from model.context import LocalContext
 from orchestrator.graph import TrialSpec, trial_key
 from orchestrator.ledger import Ledger
 from orchestrator.store import Store

@@ -218,3 +218,10 @@ def test_checkpoints_sort_by_name_as_by_number(epochs: list[int]) -> None:
     names = [Paths.checkpoint("k", epoch, "json") for epoch in sorted(epochs)]
     # A person who lists the folder sees the newest last.
     assert names == sorted(names)
+
+
+def test_credentials_in_a_uri_are_not_named() -> None:
+    store = Store("s3://KEY:SECRET@bucket/studies?region=eu-west-1")
+    # The name goes into messages and records; the address stays what it was.
+    assert store.name == "s3://***@bucket/studies"
+    assert "SECRET" in store.uri

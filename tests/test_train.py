@@ -20,12 +20,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.config import AugmentConfig, FinetuneRecipe, OptimConfig, PretrainRecipe, ScheduleConfig
+from model.context import LocalContext
 from model.data.image_set import split
 from model.feed import Feed
 from model.masking import visible
 from model.objectives import Batch, Reconstruction, build_objective
 from model.rng import Key, Stream
-from model.train import LocalContext
 from model.uvcgan import Classifier, Generator, build_classifier, build_generator
 
 Recipe = PretrainRecipe | FinetuneRecipe

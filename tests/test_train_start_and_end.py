@@ -21,8 +21,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from model.config import ModelConfig, OptimConfig, ScheduleConfig
+from model.context import Checkpoint, LocalContext
 from model.objectives import build_objective
-from model.train import Checkpoint, Diverged, LocalContext, fit
+from model.train import Diverged, fit
 from model.uvcgan import build_generator
 
 _LEARNED = {"mask": {"fill": "learned"}}

@@ -18,7 +18,8 @@ from tiny_trials import (
 )
 
 from model.config import MaskConfig, OptimConfig, ScheduleConfig
-from model.train import LocalContext
+from model.context import LocalContext
+from model.train import _agree
 
 # Two dev images: with three workers one evaluates nothing.
 _DATA = IMAGES.model_copy(update={"dev_per_class": 1})
@@ -112,3 +113,17 @@ def test_every_rank_learns_of_a_divergence(ranks: Told) -> None:
 def test_the_first_bad_step_of_any_rank_counts(ranks: Told) -> None:
     # Rank r met a bad loss in step 9 - r, so the last rank met it first; all ranks learn of that.
     assert [told["tally"]["bad_step"] for told in ranks] == [10 - len(ranks)] * len(ranks)
+
+
+def test_workers_that_found_different_checkpoints_do_not_train(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def with_another_at_epoch_2(ends: torch.Tensor, op: Any) -> None:
+        """What all_reduce(MAX) makes of this worker's ends and of a second worker's."""
+        ends.copy_(torch.maximum(ends, torch.tensor([2, -2])))
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", with_another_at_epoch_2)
+    with pytest.raises(RuntimeError, match="different checkpoints"):
+        _agree(1, LocalContext(world_size=2))
+    # The same epoch is no reason to stop.
+    _agree(2, LocalContext(world_size=2))

@@ -31,12 +31,13 @@ from model.config import (
     ScheduleConfig,
     SyntheticImages,
 )
+from model.context import LocalContext, TrainContext
 from model.data.image_set import ImageSet
 from model.data.synthetic import SyntheticSource
 from model.feed import Share, Tally
 from model.objectives import Batch, Scores
 from model.rows import EpochRow
-from model.train import Diverged, LocalContext, TrainContext, fit
+from model.train import Diverged, fit
 
 CPU = torch.device("cpu")
 NETWORK = ModelConfig(channels=(4, 8), features=8, embed=8, heads=2, blocks=1, ffn=16, init="he")

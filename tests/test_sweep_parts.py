@@ -1,0 +1,76 @@
+"""Parts of the sweep that need no cluster: restarts in process, and passing epochs on to Tune."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import StudyWriter
+from test_view import ROW
+
+from orchestrator.graph import Board, expand
+from orchestrator.ledger import Ledger, SavedCheckpoint
+from orchestrator.search import cells
+from orchestrator.store import Paths, Store
+from orchestrator.study import read
+from orchestrator.sweep import _epochs, _with_restarts, labels
+
+
+class Flaky:
+    """Fails the first times it is called."""
+
+    def __init__(self, failures: int) -> None:
+        self.left, self.calls = failures, 0
+
+    def __call__(self, config: dict[str, Any]) -> None:
+        self.calls += 1
+        if self.left:
+            self.left -= 1
+            raise OSError("the disk looked away")
+
+
+def test_a_passing_failure_is_tried_again() -> None:
+    flaky = Flaky(failures=2)
+    _with_restarts(flaky, {}, restarts=2)
+    assert flaky.calls == 3
+
+
+def test_a_lasting_failure_ends_with_its_own_error() -> None:
+    flaky = Flaky(failures=9)
+    with pytest.raises(OSError, match="the disk looked away"):
+        _with_restarts(flaky, {}, restarts=1)
+    # Once, and one restart.
+    assert flaky.calls == 2
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(Store(str(tmp_path / "store")))
+
+
+def test_epochs_of_this_run_are_passed_on_once(ledger: Ledger) -> None:
+    ended = threading.Event()
+    ended.set()
+    ledger.save_epoch("k", [ROW, ROW, ROW], SavedCheckpoint(3, b"w", b"o"))
+    # One epoch was told by an earlier run.
+    told = list(_epochs(ledger, "k", 1, ended))
+    assert [row["epoch"] for row in told] == [ROW.epoch] * 2
+    assert all(row["trial_key"] == "k" for row in told)
+
+
+def test_rows_that_cannot_be_read_are_not_passed_on_and_stop_nothing(ledger: Ledger) -> None:
+    ended = threading.Event()
+    ended.set()
+    ledger.store.write(Paths.epochs("k"), b"no parquet")
+    assert list(_epochs(ledger, "k", 0, ended)) == []
+
+
+def test_labels_show_the_first_cell_of_a_trial(write_study: StudyWriter) -> None:
+    study = read(write_study(arms=[{"name": "again", "set": {"patch_size": 2}}]))
+    graph = expand(study, cells(study))
+    shown = labels(study, Board(graph))
+    assert shown.keys() == graph.trials.keys()
+    # Primitives alone, so that Tune's tables and folders stay readable.
+    assert all(isinstance(v, str | int | float) for one in shown.values() for v in one.values())
+    again = next(asked for asked in graph.cells if asked.cell.name == "again")
+    assert shown[str(again.pretrain)]["patch_size"] == 2
