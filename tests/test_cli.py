@@ -164,6 +164,25 @@ def test_plan_without_images_says_that_keys_are_provisional(
     assert "provisional" in capsys.readouterr().out
 
 
+def test_an_unknown_data_set_is_refused_with_the_choices(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "data", "fetch", "imagenet") == 2
+    assert "choices: tiny-imagenet" in capsys.readouterr().err
+
+
+def test_a_download_that_is_no_data_set_is_refused_and_removed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "page.html").write_text("<html>moved</html>")
+    fetch = ["data", "fetch", "tiny-imagenet", "--from", str(tmp_path / "page.html")]
+    assert call(monkeypatch, *fetch, "--to", str(tmp_path / "data")) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: ")
+    assert "\n" not in error
+    assert not list((tmp_path / "data").glob("*.zip"))
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_killed_driver_loses_no_finished_trial(write_study: StudyWriter) -> None:
