@@ -69,7 +69,8 @@ def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
             )
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise InputError(f"--address {address}: no Ray cluster answered: {reason}") from None
+        what = "no Ray cluster could be started" if address == LOCAL else "no Ray cluster answered"
+        raise InputError(f"--address {address}: {what}: {reason}") from None
     try:
         yield context.dashboard_url or None
     finally:

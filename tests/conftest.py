@@ -1,6 +1,7 @@
 """Tiny studies that take the same road as the real ones, and one Ray cluster for all tests."""
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from orchestrator.cluster import configure, connected
+
 # Before anything imports torch: on networks this small, threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before anything imports Ray, which reads its settings only then; the token is these tests' own.
+os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+configure("local")
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -75,8 +81,6 @@ def write_study(tmp_path: Path) -> StudyWriter:
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[str]:
     """A cluster of this test run's own, ended with it; yields its dashboard's address."""
-    from orchestrator.cluster import connected
-
     with connected("local", dashboard=True) as dashboard:
         assert dashboard is not None
         yield dashboard
