@@ -7,7 +7,7 @@ mistake, each with its path in the file, the value found and what was expected.
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -221,10 +221,25 @@ def read(path: Path) -> StudySpec:
         # Strict JSON: no "3" for 3 and no true for 1, yet lists may fill tuples.
         study = StudySpec.model_validate_json(json.dumps(raw, default=str), strict=True)
     except ValidationError as error:
-        raise StudyError(str(path), validation_mistakes(StudySpec, raw, error)) from None
+        told = validation_mistakes(StudySpec, raw, error) + _beyond(raw, error)
+        raise StudyError(str(path), told) from None
     if found := mistakes(study):
         raise StudyError(str(path), found)
     return study
+
+
+def _beyond(raw: dict[str, Any], error: ValidationError) -> list[str]:
+    """What is wrong beyond its form with the sections whose form is right."""
+    from orchestrator.recipes import mistakes
+
+    wrong = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
+    if wrong & {"data", "model"} or not wrong:
+        return []  # what fits together depends on them
+    rest = {"name": "unnamed"} | {key: raw[key] for key in raw if key not in wrong}
+    try:
+        return mistakes(StudySpec.model_validate_json(json.dumps(rest, default=str), strict=True))
+    except ValidationError:
+        return []  # a section that is right only beside the others
 
 
 def _printable(text: str) -> str:

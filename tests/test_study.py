@@ -55,6 +55,16 @@ def test_every_mistake_is_told_at_once_with_path_value_and_expectation(
     assert any("model.headz: 3: unknown key; did you mean 'heads'? known: " in s for s in found)
 
 
+def test_mistakes_of_form_do_not_hide_others(write_study: StudyWriter) -> None:
+    found = mistakes(
+        write_study(pretrain={"epoch": 3}, space={"patch_size": {"grid": [4, 5]}}, seeds=[-1])
+    )
+    # Two of form, and one that only the recipes show.
+    assert [line.split(":")[0] for line in found] == [
+        "pretrain.epoch", "seeds[0]", "space.patch_size.grid[1]",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
