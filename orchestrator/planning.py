@@ -9,7 +9,8 @@ from orchestrator.graph import Board, State, TrialGraph, expand
 from orchestrator.ledger import Ledger
 from orchestrator.report.collect import board_of
 from orchestrator.store import Store
-from orchestrator.study import StudySpec, read
+from orchestrator.study import StudySpec
+from orchestrator.studyfile import read
 
 
 @dataclass(frozen=True)

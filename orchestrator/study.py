@@ -1,16 +1,9 @@
-"""The study file: one YAML that says what is trained, over which axes, and which tables it fills.
+"""A study: what is trained, over which axes, and which tables it fills. One YAML file holds it."""
 
-`read` checks the whole file before anything starts and raises one `StudyError` that carries every
-mistake, each with its path in the file, the value found and what was expected.
-"""
-
-import json
 import math
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from model.config import (
     Config,
@@ -21,8 +14,6 @@ from model.config import (
     SyntheticImages,
 )
 from model.errors import InputError
-from orchestrator.loader import load_yaml
-from orchestrator.mistakes import validation_mistakes
 
 Scalar = bool | int | float | str
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -203,50 +194,6 @@ class StudySpec(Config):
         return self
 
 
-def read(path: Path) -> StudySpec:
-    """Read and check a study file.
-
-    Raises:
-        StudyError: the file is missing, no YAML, or says something that is not understood.
-    """
-    from orchestrator.recipes import mistakes  # recipes builds on this module
-
-    try:
-        raw = load_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise StudyError(str(path), [_one_line(error)]) from None
-    if not isinstance(raw, dict):
-        raise StudyError(str(path), [f"a mapping of study fields was expected, found {raw!r}"])
-    try:
-        # Strict JSON: no "3" for 3 and no true for 1, yet lists may fill tuples.
-        study = StudySpec.model_validate_json(json.dumps(raw, default=str), strict=True)
-    except ValidationError as error:
-        told = validation_mistakes(StudySpec, raw, error) + _beyond(raw, error)
-        raise StudyError(str(path), told) from None
-    if found := mistakes(study):
-        raise StudyError(str(path), found)
-    return study
-
-
-def _beyond(raw: dict[str, Any], error: ValidationError) -> list[str]:
-    """What is wrong beyond its form with the sections whose form is right."""
-    from orchestrator.recipes import mistakes
-
-    wrong = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
-    if wrong & {"data", "model"} or not wrong:
-        return []  # what fits together depends on them
-    rest = {"name": "unnamed"} | {key: raw[key] for key in raw if key not in wrong}
-    try:
-        return mistakes(StudySpec.model_validate_json(json.dumps(rest, default=str), strict=True))
-    except ValidationError:
-        return []  # a section that is right only beside the others
-
-
 def _printable(text: str) -> str:
     # A line break or an escape sequence inside a key must not pass for output of ours.
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
-def _one_line(error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return " ".join((reason or type(error).__name__).split())

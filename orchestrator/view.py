@@ -120,7 +120,7 @@ class View:
     def _working(self) -> Table:
         table = Table(box=None, padding=(0, 1), show_edge=False, header_style="dim")
         for column in ("trial", "cell", "epoch", "latest"):
-            table.add_column(column, no_wrap=column != "cell")
+            table.add_column(column, no_wrap=column != "cell", overflow="fold")
         for key in self._board.running:
             epochs = self._board.graph.trials[key].recipe.train.epochs
             done = len(self._rows.get(key, ()))

@@ -26,7 +26,7 @@ FILES = {
 LIGHT = [
     "model.config", "model.rows", "model.errors",
     *(f"orchestrator.{name}" for name in (
-        "study", "loader", "recipes", "graph", "store", "ledger", "records", "resources",
+        "study", "studyfile", "loader", "mistakes", "recipes", "graph", "store", "ledger", "records", "resources",
     )),
     *(name for name in FILES if name.startswith("orchestrator.report")),
 ]  # fmt: skip

@@ -13,7 +13,8 @@ from model.schedule import learning_rate
 from orchestrator import cli
 from orchestrator.graph import TrialGraph, expand
 from orchestrator.search import cells
-from orchestrator.study import StudySpec, read
+from orchestrator.study import StudySpec
+from orchestrator.studyfile import read
 
 PAPER = Path(__file__).parent.parent / "studies" / "paper.yaml"
 STEPS = 657  # 84,000 images in batches of 128, the last of 32

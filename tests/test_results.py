@@ -23,7 +23,8 @@ from orchestrator.report.published import TABLES
 from orchestrator.report.results import prepare, write_results
 from orchestrator.report.tables import to_arrow
 from orchestrator.store import Store
-from orchestrator.study import StudySpec, read
+from orchestrator.study import StudySpec
+from orchestrator.studyfile import read
 
 HOME = "/home/somebody/pictures"
 COMPLETE = {

@@ -12,7 +12,7 @@ from orchestrator.graph import Board, expand
 from orchestrator.ledger import Ledger, SavedCheckpoint
 from orchestrator.search import cells
 from orchestrator.store import Paths, Store
-from orchestrator.study import read
+from orchestrator.studyfile import read
 from orchestrator.sweep import _epochs, _with_restarts, labels
 
 

@@ -13,7 +13,7 @@ from orchestrator.graph import Board, expand
 from orchestrator.ledger import Ledger, SavedCheckpoint
 from orchestrator.recipes import Cell, arm_cells
 from orchestrator.store import Store
-from orchestrator.study import read
+from orchestrator.studyfile import read
 from orchestrator.view import View
 
 ROW = EpochRow(

@@ -8,7 +8,8 @@ from conftest import TINY, StudyWriter, merged
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.study import StudyError, StudySpec, read
+from orchestrator.study import StudyError, StudySpec
+from orchestrator.studyfile import read
 
 STUDIES = sorted(Path(__file__).parent.parent.glob("studies/*.yaml"))
 

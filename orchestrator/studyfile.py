@@ -1,0 +1,53 @@
+"""Reading a study file: its form, then what only its recipes show, every mistake at once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from orchestrator.loader import load_yaml
+from orchestrator.mistakes import validation_mistakes
+from orchestrator.recipes import mistakes
+from orchestrator.study import StudyError, StudySpec
+
+
+def read(path: Path) -> StudySpec:
+    """Read and check a study file.
+
+    Raises:
+        StudyError: the file is missing, no YAML, or says something that is not understood.
+    """
+    try:
+        raw = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StudyError(str(path), [_one_line(error)]) from None
+    if not isinstance(raw, dict):
+        raise StudyError(str(path), [f"a mapping of study fields was expected, found {raw!r}"])
+    try:
+        # Strict JSON: no "3" for 3 and no true for 1, yet lists may fill tuples.
+        study = StudySpec.model_validate_json(json.dumps(raw, default=str), strict=True)
+    except ValidationError as error:
+        told = validation_mistakes(StudySpec, raw, error) + _beyond(raw, error)
+        raise StudyError(str(path), told) from None
+    if found := mistakes(study):
+        raise StudyError(str(path), found)
+    return study
+
+
+def _beyond(raw: dict[str, Any], error: ValidationError) -> list[str]:
+    """What is wrong beyond its form with the sections whose form is right."""
+    wrong = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
+    if wrong & {"data", "model"} or not wrong:
+        return []  # what fits together depends on them
+    rest = {"name": "unnamed"} | {key: raw[key] for key in raw if key not in wrong}
+    try:
+        return mistakes(StudySpec.model_validate_json(json.dumps(rest, default=str), strict=True))
+    except ValidationError:
+        return []  # a section that is right only beside the others
+
+
+def _one_line(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return " ".join((reason or type(error).__name__).split())
