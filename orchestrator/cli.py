@@ -28,6 +28,9 @@ Data = Annotated[
     Path | None, typer.Option("--data", help="Where the images lie, instead of the study's path.")
 ]
 
+Results = Annotated[
+    Path | None, typer.Option(help="Folder for records and tables.  [default: results/NAME]")
+]
 Cache = Annotated[Path | None, typer.Option(help="Decoded images.  [default: ~/.cache/maskgrid]")]
 
 DEFAULT_STORE = ".maskgrid/store"
@@ -64,9 +67,7 @@ def run(
     study: Study,
     store: StoreUri = DEFAULT_STORE,
     data: Data = None,
-    results: Annotated[
-        Path | None, typer.Option(help="Folder for records and tables.  [default: results/NAME]")
-    ] = None,
+    results: Results = None,
     address: Annotated[
         str, typer.Option(help="Ray cluster: local starts one here; auto or a host finds one.")
     ] = os.environ.get("RAY_ADDRESS", "local"),
@@ -101,9 +102,7 @@ def report(
     study: Study,
     store: StoreUri = DEFAULT_STORE,
     data: Data = None,
-    results: Annotated[
-        Path | None, typer.Option(help="Folder for records and tables.  [default: results/NAME]")
-    ] = None,
+    results: Results = None,
     cache: Cache = None,
 ) -> None:
     """Write a study's records and tables from what its store holds now. Trains nothing."""

@@ -5,7 +5,6 @@ ever unpickled.
 """
 
 import json
-import os
 import re
 import uuid
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from pyarrow import fs
 
+from model.disk import flush, flush_folder
 from model.errors import InputError
 
 # Raise it when an older maskgrid could misread what this one writes.
@@ -183,18 +183,8 @@ def _write_local(path: Path, content: bytes) -> None:
     try:
         with part.open("wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            flush(stream)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    # Without it a power cut may undo the rename that has just been promised.
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush_folder(path.parent)

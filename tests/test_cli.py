@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,19 @@ def data_of(path: Path, **change: Any) -> dict[str, Any]:
             "train_per_class": None, "val_per_class": None, **change}  # fmt: skip
 
 
+Refused = Callable[[Path, str], None]
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Asserts exit code 2, one line that says so, and nothing written."""
+
+    def check(study: Path, expected: str) -> None:
+        assert_refused(monkeypatch, capsys, study, expected)
+
+    return check
+
+
 def assert_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], study: Path, expected: str
 ) -> None:
@@ -63,38 +77,34 @@ def assert_refused(
 
 
 def test_a_wrong_study_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refused: Refused,
     write_study: StudyWriter,
 ) -> None:
     study = write_study(pretrain={"epoch": 3})
-    assert_refused(monkeypatch, capsys, study, "did you mean 'epochs'?")
+    refused(study, "did you mean 'epochs'?")
 
 
 def test_missing_images_are_refused(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refused: Refused,
     write_study: StudyWriter,
     tmp_path: Path,
 ) -> None:
     study = write_study(data=data_of(tmp_path / "none.zip"))
-    assert_refused(monkeypatch, capsys, study, "none.zip")
+    refused(study, "none.zip")
 
 
 def test_a_zip_that_is_none_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refused: Refused,
     write_study: StudyWriter,
     tmp_path: Path,
 ) -> None:
     (tmp_path / "fake.zip").write_bytes(b"<html>not found</html>")
     study = write_study(data=data_of(tmp_path / "fake.zip"))
-    assert_refused(monkeypatch, capsys, study, "fake.zip")
+    refused(study, "fake.zip")
 
 
 def test_a_truncated_zip_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refused: Refused,
     write_study: StudyWriter,
     tmp_path: Path,
 ) -> None:
@@ -103,39 +113,36 @@ def test_a_truncated_zip_is_refused(
     whole = (tmp_path / "cut.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
     study = write_study(data=data_of(tmp_path / "cut.zip"))
-    assert_refused(monkeypatch, capsys, study, "cut.zip")
+    refused(study, "cut.zip")
 
 
 def test_a_jpeg_that_does_not_decode_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refused: Refused,
     write_study: StudyWriter,
     tmp_path: Path,
 ) -> None:
     study = write_study(data=data_of(tiny_imagenet(tmp_path / "set", b"\xff\xd8 no jpeg")))
-    assert_refused(monkeypatch, capsys, study, "n1_0.JPEG")
+    refused(study, "n1_0.JPEG")
 
 
 def test_a_store_of_a_newer_schema_is_refused_and_kept(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refused: Refused,
     write_study: StudyWriter,
     tmp_path: Path,
 ) -> None:
     Store(str(tmp_path / "store")).write_json("maskgrid.json", {"schema": 99})
-    assert_refused(monkeypatch, capsys, write_study(), "written with schema 99")
+    refused(write_study(), "written with schema 99")
     # The newer store is as it was.
     assert Store(str(tmp_path / "store")).read_json("maskgrid.json") == {"schema": 99}
 
 
 def test_a_store_that_cannot_be_written_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refused: Refused,
     write_study: StudyWriter,
     tmp_path: Path,
 ) -> None:
     (tmp_path / "store").write_text("a file where the folder should be")
-    assert_refused(monkeypatch, capsys, write_study(), "store")
+    refused(write_study(), "store")
 
 
 def test_plan_says_what_would_run(

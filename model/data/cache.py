@@ -6,7 +6,6 @@
 """
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from filelock import FileLock
 
 from model.data.image_set import ImageSet
 from model.data.listing import FINGERPRINT_DIGITS
+from model.disk import flush, flush_folder
 from model.errors import InputError
 
 
@@ -95,7 +95,7 @@ def _build(folder: Path, source: Source) -> None:
             # It is damaged. Those who mapped it keep what they mapped.
             shutil.rmtree(folder)
         part.replace(folder)
-        _sync_folder(folder.parent)
+        flush_folder(folder.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -103,15 +103,15 @@ def _build(folder: Path, source: Source) -> None:
 def _write_set(folder: Path, source: Source) -> None:
     with (folder / "images.npy").open("wb") as file:
         _write_images(file, source)
-        _sync(file)
+        flush(file)
     for name, array in (("labels.npy", source.labels), ("is_val.npy", source.is_val)):
         with (folder / name).open("wb") as file:
             np.save(file, array)
-            _sync(file)
+            flush(file)
     with (folder / "set.json").open("wb") as file:
         file.write(json.dumps({"class_names": source.class_names}).encode("utf-8"))
-        _sync(file)
-    _sync_folder(folder)
+        flush(file)
+    flush_folder(folder)
 
 
 def _write_images(file: BinaryIO, source: Source) -> None:
@@ -122,16 +122,3 @@ def _write_images(file: BinaryIO, source: Source) -> None:
     np.lib.format.write_array_header_1_0(file, header)
     for block in source.blocks():
         file.write(np.ascontiguousarray(block).data)
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
