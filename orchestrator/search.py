@@ -26,7 +26,9 @@ def cells(study: StudySpec) -> list[Cell]:
     for _ in range(study.num_samples if drawn else 1):
         for _, variant in generate_variants(space, random_state=random):
             values: dict[str, Scalar] = {name: _plain(variant[name]) for name in study.space}
-            name = ",".join(f"{axis}={_text(value)}" for axis, value in values.items())
+            name = _name(values, digits=6)
+            if name in found and found[name].values != values:
+                name = _name(values, digits=17)  # cells are told apart by their names
             found.setdefault(name, Cell(name, values))
     return arm_cells(study) + list(found.values())
 
@@ -44,11 +46,12 @@ def _plain(value: Any) -> Scalar:
     return plain
 
 
-def _text(value: Scalar) -> str:
-    # Short where it is exact: cells are told apart by their names.
-    if isinstance(value, float) and float(f"{value:.6g}") == value:
-        return f"{value:.6g}"
-    return str(value)
+def _name(values: dict[str, Scalar], digits: int) -> str:
+    shown = {
+        axis: f"{value:.{digits}g}" if isinstance(value, float) else value
+        for axis, value in values.items()
+    }
+    return ",".join(f"{axis}={value}" for axis, value in shown.items())
 
 
 class GraphSearcher(Searcher):
