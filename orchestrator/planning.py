@@ -33,6 +33,18 @@ class Plan:
         """Trials that the cells ask for, before equal ones become one."""
         return sum(2 if cell.pretrain else 1 for cell in self.graph.cells)
 
+    @property
+    def summary(self) -> str:
+        """One line: how many trials, and where they stand."""
+        counts = {state: self.count(state) for state in State}
+        parts = [
+            f"{self.study.name}: {self.asked} trials asked for, {len(self.graph.trials)} unique",
+            f"{counts[State.CACHED]} cached",
+            f"{counts[State.WAITING]} to run",
+        ]
+        parts += [f"{counts[s]} {s}" for s in (State.FAILED, State.SKIPPED) if counts[s]]
+        return ", ".join(parts)
+
 
 def make_plan(path: Path, store: str, data: Path | None = None, strict: bool = True) -> Plan:
     """Read a study, find its images, expand it and look up what its store already holds.

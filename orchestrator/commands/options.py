@@ -1,0 +1,30 @@
+"""Arguments and options that several commands share."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Study = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
+StoreUri = Annotated[
+    str, typer.Option("--store", help="Where trials are kept: a folder or a bucket URI.")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Where the images lie, instead of the study's path.")
+]
+Results = Annotated[
+    Path | None, typer.Option(help="Folder for records and tables.  [default: results/NAME]")
+]
+Cache = Annotated[Path | None, typer.Option(help="Decoded images.  [default: ~/.cache/maskgrid]")]
+Address = Annotated[
+    str, typer.Option(help="Ray cluster: local starts one here; auto or a host finds one.")
+]
+
+DEFAULT_STORE = ".maskgrid/store"
+DEFAULT_ADDRESS = os.environ.get("RAY_ADDRESS", "local")
+
+
+def default_cache() -> Path:
+    """Where decoded images are kept on this machine."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maskgrid"

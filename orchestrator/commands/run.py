@@ -1,0 +1,52 @@
+"""`maskgrid run`: train what a study still lacks, which is also how it goes on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from orchestrator.commands.options import (
+    DEFAULT_ADDRESS,
+    DEFAULT_STORE,
+    Address,
+    Cache,
+    Data,
+    Results,
+    StoreUri,
+    Study,
+    default_cache,
+)
+from orchestrator.planning import make_plan
+
+
+def run(
+    study: Study,
+    store: StoreUri = DEFAULT_STORE,
+    data: Data = None,
+    results: Results = None,
+    address: Address = DEFAULT_ADDRESS,
+    cache: Cache = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Train failed trials again.")
+    ] = False,
+    dashboard: Annotated[
+        bool, typer.Option(help="Start Ray's dashboard with a local cluster.")
+    ] = True,
+) -> None:
+    """Train what a study still lacks and write its tables. Run it again to go on after any end."""
+    from orchestrator.cluster import configure
+    from orchestrator.running import RunOptions, run_study
+
+    configure(address)
+    made = make_plan(study, store, data)
+    console = Console()
+    console.print(made.summary, highlight=False)
+    options = RunOptions(
+        results=results or Path("results") / made.study.name,
+        cache=cache or default_cache(),
+        address=address,
+        retry_failed=retry_failed,
+        dashboard=dashboard,
+    )
+    raise typer.Exit(0 if run_study(made, options, console) else 1)
