@@ -19,6 +19,7 @@ from model.rng import Stream, uniform
 _CHUNK_CPU = 1024  # images at a time: groups large enough to pay for a call, yet in the cache
 _CHUNK_GPU = 4096  # a chunk costs some 350 kernel launches whatever its size
 _BINS = 10  # magnitude levels (Cubuk et al., arXiv 1805.09501, section 4)
+_GREY = 128  # of the code beside Cubuk et al.; torchvision itself fills with black
 _NOTHING = 0  # code of "leave the image as it is"
 
 
@@ -46,8 +47,8 @@ def augment(
     """Augment each image by its own draw, a function of (seed, epoch, sample).
 
     The policy is AutoAugment's for ImageNet (Cubuk et al. 2019, arXiv 1805.09501) as torchvision's
-    tensor kernels have it: nearest sampling, black fill. Where `config.flip` is set, half of the
-    images are mirrored after it.
+    tensor kernels have it: nearest sampling, black or grey fill. Where `config.flip` is set, half
+    of the images are mirrored after it.
 
     Args:
         images: (N, 3, S, S) uint8; left unchanged.
@@ -63,17 +64,17 @@ def augment(
     if images.dtype != torch.uint8:
         raise TypeError(f"augment needs uint8 images, not {images.dtype}")
     samples = samples.cpu()
-    if config.policy == "autoaugment":
-        images = _autoaugment(images, _draw(seed, epoch, samples))
+    if config.policy != "none":
+        policy = _imagenet(config.policy)
+        images = _autoaugment(images, policy, _draw(policy, seed, epoch, samples))
     if config.flip:
         mirrored = uniform(seed, Stream.FLIP, epoch, samples, 1) < 0.5  # (N, 1)
         images = torch.where(_move(mirrored, images)[:, :, None, None], images.flip(-1), images)
     return images
 
 
-def _draw(seed: int, epoch: int, samples: Tensor) -> Tensor:
+def _draw(policy: _Policy, seed: int, epoch: int, samples: Tensor) -> Tensor:
     """Codes of the two operations of each sample: (N,) -> (N, 2) int64."""
-    policy = _imagenet()
     numbers = uniform(seed, Stream.AUGMENT, epoch, samples, 5)  # sub-policy, 2 coins, 2 signs
     chosen = (numbers[:, 0] * len(policy.chances)).long()
     applied = numbers[:, 1:3] <= policy.chances[chosen]
@@ -82,20 +83,19 @@ def _draw(seed: int, epoch: int, samples: Tensor) -> Tensor:
     return codes.where(applied, _NOTHING)
 
 
-def _autoaugment(images: Tensor, codes: Tensor) -> Tensor:
+def _autoaugment(images: Tensor, policy: _Policy, codes: Tensor) -> Tensor:
     """(N, 3, S, S) uint8, (N, 2) codes on the CPU -> a new tensor like `images`."""
     result = images.clone()
     chunk = _CHUNK_GPU if images.is_cuda else _CHUNK_CPU
     pairs = zip(torch.split(result, chunk), torch.split(codes, chunk), strict=True)
     for part, part_codes in pairs:
         for stage in (0, 1):
-            _apply(part, part_codes[:, stage])
+            _apply(part, policy, part_codes[:, stage])
     return result
 
 
-def _apply(images: Tensor, codes: Tensor) -> None:
+def _apply(images: Tensor, policy: _Policy, codes: Tensor) -> None:
     """One operation for each image, in place: (N, 3, S, S), (N,) codes on the CPU."""
-    policy = _imagenet()
     transform = policy.transform
     kernel = transform._apply_image_or_video_transform
     for code, index in _groups(codes, images):
@@ -123,11 +123,12 @@ def _move(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 @cache
-def _imagenet() -> _Policy:
+def _imagenet(name: str) -> _Policy:
     """torchvision's own table of the ImageNet policy, its operations numbered."""
     from torchvision.transforms import v2  # costs seconds
 
-    transform = v2.AutoAugment(v2.AutoAugmentPolicy.IMAGENET, v2.InterpolationMode.NEAREST)
+    fill = _GREY if name == "autoaugment-grey" else None
+    transform = v2.AutoAugment(v2.AutoAugmentPolicy.IMAGENET, v2.InterpolationMode.NEAREST, fill)
     numbers: dict[_Operation, int] = {}
     chances, codes = [], []
     for pair in transform._policies:

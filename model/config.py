@@ -118,10 +118,12 @@ class MaskConfig(Config):
     patch_size: PositiveInt = 4
     """Side of one hidden square in pixels; must divide the image's side."""
     ratio: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    """Share of patches that are hidden: expected share for `bernoulli`, exact for the others."""
-    mode: Literal["bernoulli", "exact", "block", "none"] = "bernoulli"
+    """Share of patches that are hidden: the expected share for `bernoulli` and `uvcgan2`, exact
+    for the others."""
+    mode: Literal["bernoulli", "exact", "block", "none", "uvcgan2"] = "bernoulli"
     """Each patch on its own (the paper) | exactly round(ratio * patches) at random | the same
-    number in rectangular blocks (BEiT) | nothing hidden (plain autoencoding)."""
+    number in rectangular blocks (BEiT) | nothing hidden (plain autoencoding) | as bernoulli, from
+    one generator seeded 0 that advances from image to image (the public UVCGANv2 code)."""
     fill: Literal["zero", "mean", "noise", "learned"] = "zero"
     """What stands in hidden pixels: black (the paper) | the mean colour of the visible ones |
     uniform noise | one learned colour."""
@@ -142,7 +144,7 @@ class OptimConfig(Config):
 
 
 class ScheduleConfig(Config):
-    """Learning rate over training: linear warm-up, constant, linear or cosine decay."""
+    """Learning rate over training: linear warm-up, constant, decay."""
 
     warmup_epochs: Annotated[float, Field(ge=0)] = 5
     start_lr: Annotated[float, Field(ge=0)] = 1e-9
@@ -151,7 +153,8 @@ class ScheduleConfig(Config):
     """Length of the decay that ends with the last epoch."""
     final_lr: Annotated[float, Field(ge=0)] = 5e-5
     """Learning rate that the decay ends at."""
-    decay: Literal["linear", "cosine"] = "linear"
+    decay: Literal["linear", "cosine", "step"] = "linear"
+    """How the rate falls to `final_lr`; `step` drops there at once, where the decay begins."""
     per: Literal["step", "epoch"] = "step"
     """Whether the rate changes at every step or at every epoch."""
 
@@ -159,8 +162,9 @@ class ScheduleConfig(Config):
 class AugmentConfig(Config):
     """What happens to a training image before it is masked or classified."""
 
-    policy: Literal["autoaugment", "none"] = "autoaugment"
-    """torchvision's AutoAugment ImageNet policy (Cubuk 2019) on uint8, drawn for each image."""
+    policy: Literal["autoaugment", "autoaugment-grey", "none"] = "autoaugment"
+    """torchvision's AutoAugment ImageNet policy (Cubuk 2019) on uint8, drawn for each image. What
+    rotating and shearing lay bare is black, or grey 128 as in Cubuk's own code."""
     flip: bool = False
     """Mirror half of the images, after the policy (the paper does not)."""
 

@@ -57,21 +57,24 @@ class Feed:
 
     def training(self, samples: Samples, epoch: int) -> Iterator[Share]:
         """The epoch's shares, shuffled and augmented; the last batch may be partial."""
-        batches = torch.split(self._order(samples, epoch), self.recipe.train.batch_size)
+        places = torch.arange(len(samples)) + (epoch - 1) * len(samples)
+        ordered = torch.stack([self._order(samples, epoch), places], dim=1)  # (N, 2)
+        batches = torch.split(ordered, self.recipe.train.batch_size)
         shares = [self._own(batch) for batch in batches]
         per_chunk = max(1, _CHUNK[self.device.type] // max(1, len(shares[0][0])))
         for start in range(0, len(shares), per_chunk):
             chunk = shares[start : start + per_chunk]
-            augmented = self._augmented(torch.cat([own for own, _, _ in chunk]), epoch)
+            augmented = self._augmented(torch.cat([own[:, 0] for own, _, _ in chunk]), epoch)
             images = torch.split(augmented, [len(own) for own, _, _ in chunk])
             for (own, scale, count), pixels in zip(chunk, images, strict=True):
                 yield Share(self._batch(pixels, own, epoch), scale, count)
 
     def held_out(self, samples: Samples) -> Iterator[Share]:
         """This worker's part of held-out images, as they are."""
-        own = torch.from_numpy(samples)[self.rank :: self.world_size]
-        for batch in torch.split(own, _HELD_OUT_BATCH[self.device.type]):
-            yield Share(self._batch(self._pixels(batch), batch, None), 1.0, len(batch))
+        ids, places = torch.from_numpy(samples), torch.arange(len(samples))
+        own = torch.stack([ids, places], dim=1)[self.rank :: self.world_size]
+        for part in torch.split(own, _HELD_OUT_BATCH[self.device.type]):
+            yield Share(self._batch(self._pixels(part[:, 0]), part, None), 1.0, len(part))
 
     def _order(self, samples: Samples, epoch: int) -> Tensor:
         ids = torch.from_numpy(samples)
@@ -92,10 +95,12 @@ class Feed:
             return self._resident[ids.to(self.device)]
         return torch.from_numpy(self.images.images[ids.numpy()])
 
-    def _batch(self, pixels: Tensor, ids: Tensor, epoch: int | None) -> Batch:
+    def _batch(self, pixels: Tensor, own: Tensor, epoch: int | None) -> Batch:
+        """Images and (N, 2) int64: which they are, and when each comes."""
+        ids, places = own.unbind(1)
         ids = ids.to(self.device, non_blocking=True)
         images = pixels.float().div_(255).contiguous(memory_format=torch.channels_last)
-        return Batch(images, self._labels[ids], ids, epoch)
+        return Batch(images, self._labels[ids], ids, epoch, places)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ Masks are keyed by (seed, stream, epoch, sample): an image's mask is the same wh
 worker or device it is in. True means visible everywhere.
 """
 
-from collections.abc import Iterator
 from typing import assert_never
 
 import torch
@@ -34,10 +33,10 @@ def visible(config: MaskConfig, side: int, key: Key, samples: Tensor) -> Tensor:
         (N, 1, S, S) bool on the device of `samples`; only `block` makes the host wait for it.
 
     Raises:
-        ValueError: the patch size does not divide the side.
+        ValueError: the patch size does not divide the side, or the mode is `uvcgan2`.
     """
-    per_side = _patches_per_side(config, side)
-    return _to_pixels(_visible_patches(config, per_side, key, samples), config.patch_size)
+    per_side = patches_per_side(config, side)
+    return to_pixels(_visible_patches(config, per_side, key, samples), config.patch_size)
 
 
 def fill(
@@ -76,35 +75,19 @@ def mean_colour(images: Tensor, visible: Tensor) -> Tensor:
     return (images * visible).sum(dim=(2, 3), keepdim=True) / count
 
 
-def reference_masks(config: MaskConfig, side: int, batch: int) -> Iterator[Tensor]:
-    """Masks of successive batches as the public UVCGANv2 code draws them, bit for bit.
-
-    A CPU generator of its own, seeded 0, advances from batch to batch: unlike `visible`, what a
-    sample gets depends on when it comes. For comparison with that code only.
-
-    Yields:
-        (batch, 1, side, side) bool on the CPU, without end.
+def patches_per_side(config: MaskConfig, side: int) -> int:
+    """Patches along one side of an image.
 
     Raises:
-        ValueError: the patch size does not divide the side, or the mode is not `bernoulli`.
+        ValueError: the patch size does not divide the side.
     """
-    if config.mode != "bernoulli":
-        raise ValueError(f"reference masks have mode 'bernoulli', not {config.mode!r}")
-    per_side = _patches_per_side(config, side)
-    generator = torch.Generator().manual_seed(0)
-    while True:
-        grid = torch.rand((batch, per_side, per_side), generator=generator) > config.ratio
-        yield _to_pixels(grid, config.patch_size)
-
-
-def _patches_per_side(config: MaskConfig, side: int) -> int:
     if side % config.patch_size:
         raise ValueError(f"patch_size {config.patch_size} does not divide the {side}-pixel image")
     return side // config.patch_size
 
 
-def _to_pixels(grid: Tensor, patch: int) -> Tensor:
-    """(N, G, G) patches -> (N, 1, G * patch, G * patch) pixels."""
+def to_pixels(grid: Tensor, patch: int) -> Tensor:
+    """One value a patch for each of its pixels: (N, G, G) -> (N, 1, G * patch, G * patch)."""
     num, side = len(grid), grid.shape[-1]
     squares = grid[:, :, None, :, None].expand(num, side, patch, side, patch)
     return squares.reshape(num, 1, side * patch, side * patch)
@@ -123,6 +106,8 @@ def _visible_patches(config: MaskConfig, per_side: int, key: Key, samples: Tenso
             return ~_lowest(uniform(*key, samples, per_side**2), count).view(shape)
         case "block":
             return ~_blocks(per_side, count, key, samples).view(shape)
+        case "uvcgan2":
+            raise ValueError("masks of mode 'uvcgan2' go by place: see model.streamed_masks")
         case mode:
             assert_never(mode)
 

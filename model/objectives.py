@@ -13,6 +13,7 @@ from torch.nn import functional
 from model.config import FinetuneRecipe, PretrainRecipe
 from model.masking import fill, visible
 from model.rng import Key, Stream, held_out
+from model.streamed_masks import StreamedMasks
 from model.transfer import load_parent
 from model.uvcgan import build_classifier, build_generator
 
@@ -37,6 +38,9 @@ class Batch(NamedTuple):
     """(N,) int64 indices in the whole set: they key the masks."""
     epoch: int | None
     """Epoch of training; None for held-out images, whose masks never change."""
+    places: Tensor
+    """(N,) int64 on the CPU: when each image comes, counted from 0 over all of the training, or
+    over one pass of held-out images."""
 
 
 class Reconstruction(nn.Module):
@@ -52,6 +56,8 @@ class Reconstruction(nn.Module):
         self.network = build_generator(recipe.model, recipe.data.image_size, recipe.seed)
         learned = recipe.train.mask.fill == "learned"
         self.colour = nn.Parameter(torch.full((3,), 0.5)) if learned else None
+        mask, side = recipe.train.mask, recipe.data.image_size
+        self._streams = [StreamedMasks(mask, side) for _ in ("training", "held out")]
 
     def forward(self, batch: Batch) -> Scores:
         """L1 of each restored image against the unmasked one, over all C*H*W values."""
@@ -66,8 +72,12 @@ class Reconstruction(nn.Module):
 
     def shown(self, batch: Batch) -> Tensor:
         """Visible pixels of each image: (N, 1, S, S) bool."""
+        mask, side = self.recipe.train.mask, self.recipe.data.image_size
+        if mask.mode == "uvcgan2":
+            stream = self._streams[batch.epoch is None]
+            return stream.at(batch.places).to(batch.images.device)
         key = self._key(batch.epoch, Stream.MASK, Stream.VALIDATION_MASK)
-        return visible(self.recipe.train.mask, self.recipe.data.image_size, key, batch.samples)
+        return visible(mask, side, key, batch.samples)
 
     def masked(self, batch: Batch, shown: Tensor) -> Tensor:
         """What the network sees: (N, 3, S, S)."""

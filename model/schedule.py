@@ -1,4 +1,4 @@
-"""Learning rate by step: linear warm-up, constant, linear or cosine decay."""
+"""Learning rate by step: linear warm-up, constant, decay."""
 
 import math
 
@@ -26,14 +26,17 @@ def learning_rate(
     if now < config.warmup_epochs:
         return config.start_lr + (peak - config.start_lr) * now / config.warmup_epochs
     decay_start = epochs - config.decay_epochs
-    if now <= decay_start or not config.decay_epochs:
+    if now < decay_start or not config.decay_epochs:
         return peak
-    decayed = min((now - decay_start) / config.decay_epochs, 1.0)
-    return config.final_lr + (peak - config.final_lr) * _remaining(decayed, config)
+    left = _remaining(min((now - decay_start) / config.decay_epochs, 1.0), config)
+    # The sum may miss the peak by a rounding.
+    return peak if left == 1.0 else config.final_lr + (peak - config.final_lr) * left
 
 
 def _remaining(decayed: float, config: ScheduleConfig) -> float:
     """Share of the decay still to come (1 to 0) once the share `decayed` of its time is over."""
+    if config.decay == "step":
+        return 0.0
     if config.decay == "cosine":
         return 0.5 * (1.0 + math.cos(math.pi * decayed))
     return 1.0 - decayed

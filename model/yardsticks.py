@@ -7,6 +7,7 @@ from model.config import PretrainRecipe
 from model.data.image_set import ImageSet, split
 from model.masking import mean_colour, visible
 from model.rng import Stream, held_out
+from model.streamed_masks import StreamedMasks
 
 _CHUNK = 500  # images at a time; bounds memory, changes no number
 _REACH = 6  # standard deviations; farther, weights are subnormal, which slows down a CPU
@@ -16,9 +17,12 @@ def of_recipe(recipe: PretrainRecipe, image_set: ImageSet) -> dict[str, float]:
     """`yardsticks` of a trial's own validation images under its own validation masks."""
     rows = split(image_set, recipe.data).val
     mask, side = recipe.train.mask, recipe.data.image_size
-    images, samples = torch.from_numpy(image_set.images[rows]), torch.from_numpy(rows)
-    seen = visible(mask, side, held_out(recipe.seed, Stream.VALIDATION_MASK), samples)
-    return yardsticks(images, seen, mask.patch_size)
+    if mask.mode == "uvcgan2":
+        seen = StreamedMasks(mask, side).at(torch.arange(len(rows)))
+    else:
+        key = held_out(recipe.seed, Stream.VALIDATION_MASK)
+        seen = visible(mask, side, key, torch.from_numpy(rows))
+    return yardsticks(torch.from_numpy(image_set.images[rows]), seen, mask.patch_size)
 
 
 def yardsticks(images: Tensor, visible: Tensor, patch_size: int) -> dict[str, float]:

@@ -52,9 +52,11 @@ def _script(transform: v2.AutoAugment, drawn: list[float]) -> _Script:
     return _Script(numbers)
 
 
-def _one_at_a_time(images: Tensor, seed: int, epoch: int, samples: Tensor) -> Tensor:
+def _one_at_a_time(
+    images: Tensor, seed: int, epoch: int, samples: Tensor, fill: int | None = None
+) -> Tensor:
     """torchvision's own transform on each image, with the numbers that belong to it."""
-    transform = v2.AutoAugment()
+    transform = v2.AutoAugment(fill=fill)
     results = []
     for image, drawn in zip(
         images, uniform(seed, Stream.AUGMENT, epoch, samples, 5).tolist(), strict=True
@@ -72,9 +74,11 @@ def _one_at_a_time(images: Tensor, seed: int, epoch: int, samples: Tensor) -> Te
 def test_equals_torchvision_one_image_at_a_time():
     images, samples = _images(900), torch.arange(900) * 3
     original = images.clone()
-    codes = module._draw(4, 2, samples)
+    codes = module._draw(module._imagenet("autoaugment"), 4, 2, samples)
     # Every operation of the policy, in both directions, is drawn at least once.
-    assert set(codes.flatten().tolist()) == set(range(len(module._imagenet().operations) + 1))
+    assert set(codes.flatten().tolist()) == set(
+        range(len(module._imagenet("autoaugment").operations) + 1)
+    )
     # Not one pixel differs.
     assert torch.equal(
         augment(images, _POLICY, 4, 2, samples), _one_at_a_time(images, 4, 2, samples)
@@ -83,15 +87,30 @@ def test_equals_torchvision_one_image_at_a_time():
     assert torch.equal(images, original)
 
 
+def test_grey_fill_is_torchvisions():
+    images, samples = _images(300), torch.arange(300)
+    grey = augment(images, AugmentConfig(policy="autoaugment-grey"), 4, 2, samples)
+    # Not one pixel differs from torchvision's transform with that fill.
+    assert torch.equal(grey, _one_at_a_time(images, 4, 2, samples, fill=128))
+    # Only what was laid bare differs from the black fill: there the one is black, the other grey.
+    black = augment(images, _POLICY, 4, 2, samples)
+    assert (grey != black).any()
+    other = (grey != black).any(dim=(1, 2, 3))
+    codes = module._draw(module._imagenet("autoaugment"), 4, 2, samples)
+    names = ["", *(operation.name for operation in module._imagenet("autoaugment").operations)]
+    moved = [{names[code] for code in pair} & {"Rotate", "ShearX"} for pair in codes.tolist()]
+    assert all(moved[at] for at in other.nonzero().flatten().tolist())
+
+
 def test_operations_are_drawn_as_often_as_the_policy_says():
-    codes = module._draw(0, 0, torch.arange(40_000))
+    codes = module._draw(module._imagenet("autoaugment"), 0, 0, torch.arange(40_000))
     policies = transforms.AutoAugment().policies
     applied = sum(chance for pair in policies for _, chance, _ in pair) / 25
     untouched = sum((1 - pair[0][1]) * (1 - pair[1][1]) for pair in policies) / 25
     # 1.2 operations an image, within four standard errors.
     assert float((codes > 0).double().sum(dim=1).mean()) == pytest.approx(applied, abs=0.015)
     assert float((codes == 0).all(dim=1).double().mean()) == pytest.approx(untouched, abs=0.008)
-    names = [operation.name for operation in module._imagenet().operations]
+    names = [operation.name for operation in module._imagenet("autoaugment").operations]
     right, left = ((codes == 1 + at).sum() for at, name in enumerate(names) if name == "ShearX")
     # Both signs of a signed operation come equally often: 960 expected of 40,000 in all.
     assert abs(int(right - left)) < 4 * 960**0.5
@@ -100,7 +119,7 @@ def test_operations_are_drawn_as_often_as_the_policy_says():
 def test_table_is_that_of_both_torchvision_generations():
     # The older transform publishes the same 25 pairs.
     assert v2.AutoAugment()._policies == transforms.AutoAugment().policies
-    policy = module._imagenet()
+    policy = module._imagenet("autoaugment")
     assert policy.chances.shape == (25, 2)
     assert policy.codes.shape == (25, 2, 2)
     # Ten of torchvision's operations occur, none that depends on the image's size.
@@ -118,7 +137,7 @@ def test_torchvisions_private_parts_are_still_there():
         "image", "transform_id", "magnitude", "interpolation", "fill"
     ]  # fmt: skip
     # Nearest sampling, and no fill colour: black.
-    assert module._imagenet().transform.interpolation == v2.InterpolationMode.NEAREST
+    assert module._imagenet("autoaugment").transform.interpolation == v2.InterpolationMode.NEAREST
     assert set(transform._fill.values()) == {None}
     # Magnitude function (bins, height, width) and whether a sign is drawn.
     magnitudes, signed = transform._AUGMENTATION_SPACE["Rotate"]

@@ -33,7 +33,11 @@ _NOISY = {
     "mask": MaskConfig(mode="block", fill="noise"),
     "augment": AugmentConfig(flip=True),
 }
-_RECIPES = {"pretrain": pretrain(**_NOISY), "finetune": finetune()}
+_RECIPES = {
+    "pretrain": pretrain(**_NOISY),
+    "streamed": pretrain(mask=MaskConfig(mode="uvcgan2")),
+    "finetune": finetune(),
+}
 
 Result = tuple[list[dict[str, Any]], dict[str, Tensor]]
 

@@ -1,8 +1,6 @@
 """Which pixels are hidden."""
 
-from itertools import islice
 from math import log, sqrt
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +10,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from model.config import MaskConfig
-from model.masking import fill, reference_masks, visible
+from model.masking import fill, visible
 from model.rng import Key, Stream, uniform
 
 _KEY = Key(0, Stream.MASK, 0)
 _NOISE = Key(0, Stream.FILL, 0)
-_GOLDEN = np.load(Path(__file__).parent / "data" / "uvcgan2_masks_seed0.npz")
 _MODES = ("bernoulli", "exact", "block", "none")
 
 
@@ -31,15 +28,6 @@ def _patches(config: MaskConfig, side: int, samples: Tensor, key: Key = _KEY) ->
     # The grid starts at pixel (0, 0) and no patch is partly hidden.
     assert torch.equal(shown[:, 0], grid.repeat_interleave(size, 1).repeat_interleave(size, 2))
     return grid
-
-
-@pytest.mark.parametrize("name", _GOLDEN.files)
-def test_reference_masks_equal_those_of_uvcgan2(name):
-    config = MaskConfig(patch_size=int(name[1]), ratio=int(name[4:]) / 100)
-    masks = torch.stack(list(islice(reference_masks(config, 64, 4), 2)))  # (calls, 4, 1, 64, 64)
-    # Two successive batches of four, as that code drew them.
-    size = config.patch_size
-    assert np.array_equal(masks[:, :, 0, ::size, ::size].numpy(), _GOLDEN[name])
 
 
 @pytest.mark.parametrize(("patch", "deviation"), [(2, 0.0124), (4, 0.0250), (8, 0.049)])
@@ -173,9 +161,9 @@ def test_a_patch_that_does_not_fit_is_refused():
         visible(MaskConfig(patch_size=5), 64, _KEY, torch.arange(1))
 
 
-def test_reference_masks_are_bernoulli_only():
-    with pytest.raises(ValueError, match="mode 'bernoulli', not 'exact'"):
-        next(reference_masks(MaskConfig(mode="exact"), 64, 1))
+def test_streamed_masks_have_no_key():
+    with pytest.raises(ValueError, match="mode 'uvcgan2' go by place"):
+        visible(MaskConfig(mode="uvcgan2"), 64, _KEY, torch.arange(2))
 
 
 @pytest.mark.parametrize("mode", ["bernoulli", "exact", "none"])

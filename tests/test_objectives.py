@@ -21,7 +21,9 @@ def _batch(samples: list[int], epoch: int | None = 1) -> Batch:
     """Images that depend on nothing but their number."""
     images = [torch.rand(3, _SIDE, _SIDE, generator=_generator(number)) for number in samples]
     labels = torch.tensor([number % 2 for number in samples])
-    return Batch(torch.stack(images), labels, torch.tensor(samples), epoch)
+    return Batch(
+        torch.stack(images), labels, torch.tensor(samples), epoch, torch.arange(len(samples))
+    )
 
 
 def _generator(seed: int) -> torch.Generator:

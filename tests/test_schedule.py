@@ -49,6 +49,7 @@ def test_warm_up_equals_torch():
     [
         ("linear", "LinearLR", {"start_factor": 1, "end_factor": 0.5, "total_iters": 15 * _STEPS}),
         ("cosine", "CosineAnnealingLR", {"T_max": 15 * _STEPS, "eta_min": 5e-5}),
+        ("step", "ConstantLR", {"factor": 0.5, "total_iters": 15 * _STEPS + 1}),
     ],
 )
 def test_decay_equals_torch(decay, name, options):
@@ -81,7 +82,7 @@ def test_after_the_end_the_rate_stays():
     warmup=st.floats(0, 4),
     decay=st.floats(0, 4),
     steps=st.integers(1, 9),
-    shape=st.sampled_from(["linear", "cosine"]),
+    shape=st.sampled_from(["linear", "cosine", "step"]),
     per=st.sampled_from(["step", "epoch"]),
 )
 def test_rises_then_falls_within_its_bounds(warmup, decay, steps, shape, per):

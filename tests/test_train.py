@@ -170,7 +170,9 @@ def _slow_means(recipe: Recipe, weights: dict[str, Tensor], samples: list[int]) 
         pixels = torch.from_numpy(images.images[[number]]) / 255
         label = torch.from_numpy(images.labels[[number]])
         with torch.no_grad():
-            scores = objective(Batch(pixels, label, torch.tensor([number]), None))
+            scores = objective(
+                Batch(pixels, label, torch.tensor([number]), None, torch.tensor([0]))
+            )
         losses.append(scores.loss.item())
         hits.append(scores.correct.item() if scores.correct is not None else 0)
     return [sum(losses) / len(samples), sum(hits) / len(samples)]

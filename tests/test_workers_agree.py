@@ -27,6 +27,7 @@ _HIDDEN = {"mask": MaskConfig(fill="learned"), "loss_region": "masked"}
 _RECIPES = {
     "pretrain": pretrain(_DATA),
     "masked": pretrain(_DATA, **_HIDDEN),
+    "streamed": pretrain(_DATA, mask=MaskConfig(mode="uvcgan2")),
     "finetune": finetune(_DATA),
 }
 # One good epoch at 1e-3, then steps of 5e29.

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -126,18 +127,22 @@ def test_no_images_are_refused():
         yardsticks(_smooth(1, 16)[:0], _shown(1, 16)[:0], 4)
 
 
-def test_a_trials_yardsticks_use_the_masks_it_was_validated_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["bernoulli", "uvcgan2"])
+def test_a_trials_yardsticks_use_the_masks_it_was_validated_with(
+    tmp_path: Path, mode: Literal["bernoulli", "uvcgan2"]
+) -> None:
     data = SyntheticImages(image_size=16, num_classes=2, train_per_class=2, val_per_class=4)
     recipe = PretrainRecipe(
         seed=3,
         data=data,
-        train=PretrainConfig(),
+        train=PretrainConfig(mask=MaskConfig(mode=mode)),
         model=ModelConfig(channels=(4,), features=4, embed=4, heads=1, blocks=1, ffn=4),
     )
     image_set = load(data, tmp_path)
     rows = torch.from_numpy(split(image_set, data).val)
     images = torch.from_numpy(image_set.images[rows.numpy()]).float() / 255
-    batch = Batch(images, torch.zeros(len(rows), dtype=torch.int64), rows, None)
+    numbers = torch.arange(len(rows))
+    batch = Batch(images, numbers, rows, None, numbers)
     objective = Reconstruction(recipe, 2)
     masked = objective.masked(batch, objective.shown(batch))
     # Black is what the network itself is shown: the loss of giving it back unchanged.
