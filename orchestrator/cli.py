@@ -10,6 +10,7 @@ from orchestrator.commands import data
 from orchestrator.commands.plan import plan
 from orchestrator.commands.report import report
 from orchestrator.commands.run import run
+from orchestrator.store import StoreError
 from orchestrator.study import StudyError
 
 app = typer.Typer(
@@ -30,6 +31,8 @@ def main() -> None:
         _fail(str(error), 2)
     except InputError as error:
         _fail(f"error: {error}", 2)
+    except StoreError as error:
+        _fail(f"error: {error}; once that is mended, the same command goes on", 1)
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         _fail(f"failed: {what} (MASKGRID_TRACEBACK=1 shows where)", 1)

@@ -88,7 +88,7 @@ def configure(address: str) -> None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray does not look for the file by itself
     # Banners, progress tables and deprecation notices; Ray's log files keep what they keep.
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # Tune logs a failed trial's traceback
 
 
 def _token_path() -> Path:

@@ -8,7 +8,7 @@ trained once, and what a store already holds is found again.
 import hashlib
 import json
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -146,17 +146,31 @@ class Board:
         for key in graph.trials:
             self._queue_if_ready(key)
 
-    def next_ready(self) -> str | None:
-        """Start the next trial: mark it running and return its key; None if none is ready."""
-        queue = self._ready_children or self._ready_parents
-        if not queue:
-            return None
-        key = queue.popleft()
-        self.states[key] = State.RUNNING
-        return key
+    def next_ready(self, free: Callable[[str], bool] = lambda key: True) -> str | None:
+        """Start the next trial: mark it running and return its key; None if none is ready.
+
+        Args:
+            free: tells whether a ready trial may be started now; passed over where it may not.
+        """
+        for queue in (self._ready_children, self._ready_parents):
+            for key in queue:
+                if free(key):
+                    queue.remove(key)
+                    self.states[key] = State.RUNNING
+                    return key
+        return None
+
+    @property
+    def any_ready(self) -> bool:
+        """Whether there is a trial that could be started."""
+        return bool(self._ready_children or self._ready_parents)
 
     def finish(self, key: str, failure: str | None = None) -> None:
-        """The trial ended: its children become ready, or skipped if it failed for a reason."""
+        """The trial ended, here or elsewhere: its children become ready, or skipped if it failed
+        for a reason."""
+        for queue in (self._ready_children, self._ready_parents):
+            if self.states[key] is State.WAITING and key in queue:
+                queue.remove(key)
         self.states[key] = State.FAILED if failure else State.DONE
         if failure:
             self.failures[key] = failure
@@ -164,6 +178,11 @@ class Board:
             return
         for child in self._children[key]:
             self._queue_if_ready(child)
+
+    def stop(self) -> None:
+        """Nothing is at work any more: what was running waits for another run."""
+        for key in self.running:
+            self.states[key] = State.WAITING
 
     def reason(self, key: str) -> str | None:
         """Why a trial failed or was skipped; None for any other."""

@@ -6,6 +6,7 @@ the small file that commits it; final weights before the outcome that names thei
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from model.errors import InputError
 from model.rows import EpochRow
 from orchestrator import records
 from orchestrator.graph import TrialSpec
-from orchestrator.store import Paths, Store
+from orchestrator.store import Paths, Store, StoreError
 
 # A damaged newest checkpoint must leave one to go on from.
 CHECKPOINTS_KEPT = 2
@@ -107,19 +108,41 @@ class Ledger:
         """Names of the notes of the trial's starts, oldest first."""
         return self.store.names(Paths.attempts(key))
 
+    def attempt(self, key: str, name: str) -> dict[str, Any]:
+        """One of those notes; empty if it cannot be read."""
+        try:
+            return self.store.read_json(f"{Paths.attempts(key)}/{name}") or {}
+        except ValueError:  # a note cut short is no reason to lose the training
+            return {}
+
     def first_attempt(self, key: str) -> dict[str, Any]:
         """The note of the trial's first start; empty before it (or if it cannot be read)."""
         names = self.attempts(key)
-        try:
-            note = self.store.read_json(f"{Paths.attempts(key)}/{names[0]}") if names else None
-        except ValueError:  # a note cut short is no reason to lose the training
-            return {}
-        return note or {}
+        return self.attempt(key, names[0]) if names else {}
+
+    def require(self, key: str) -> None:
+        """Make sure that the trial's record is still where it was when the study began.
+
+        Raises:
+            StoreError: it is not; writing on would fill a folder that nobody looks into.
+        """
+        if self.store.read(Paths.spec(key)) is None:
+            raise StoreError(f"store {self.store.name}: {Paths.spec(key)} is gone")
 
     def rows(self, key: str) -> list[EpochRow]:
-        """The trial's epoch rows so far."""
+        """The trial's epoch rows so far.
+
+        Raises:
+            InputError: they are damaged.
+        """
         content = self.store.read(Paths.epochs(key))
-        return records.epochs_from_parquet(content) if content else []
+        try:
+            return records.epochs_from_parquet(content) if content else []
+        except InputError as error:
+            raise InputError(
+                f"{self.store.name}: {Paths.epochs(key)}: {error}; without the folder "
+                f"{Paths.trial(key)} it would be trained again"
+            ) from None
 
     def yardsticks(self, key: str) -> dict[str, float]:
         """What restoring without learning costs on a trial's images and masks; empty if unknown."""
@@ -146,12 +169,14 @@ class Ledger:
         for epoch in self._checkpoint_epochs(key)[:-CHECKPOINTS_KEPT]:
             self._drop_checkpoint(key, epoch)
 
+    def checkpoints(self, key: str) -> Iterator[tuple[int, SavedCheckpoint | None]]:
+        """Epochs with their checkpoints, newest first; None where the checksums do not hold."""
+        for epoch in reversed(self._checkpoint_epochs(key)):
+            yield epoch, self._read_checkpoint(key, epoch)
+
     def latest_checkpoint(self, key: str) -> SavedCheckpoint | None:
         """The newest checkpoint whose checksums hold, or None; damaged ones are passed over."""
-        for epoch in reversed(self._checkpoint_epochs(key)):
-            if checkpoint := self._read_checkpoint(key, epoch):
-                return checkpoint
-        return None
+        return next((saved for _, saved in self.checkpoints(key) if saved), None)
 
     def weights(self, key: str) -> bytes:
         """The final weights of a trial that is done.

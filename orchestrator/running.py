@@ -11,6 +11,7 @@ from model.data.image_set import split
 from model.data.source import load
 from model.errors import InputError
 from orchestrator.graph import Board, State
+from orchestrator.interrupts import Interrupts, go_on, stop_tune
 from orchestrator.planning import Plan
 from orchestrator.provenance import of_code
 from orchestrator.report.collect import collect
@@ -33,14 +34,20 @@ class RunOptions:
     """Train again what failed for a reason of its own, such as divergence."""
     dashboard: bool = True
     """Start Ray's dashboard with a local cluster."""
+    command: str = "run it again"
+    """What a person types to go on."""
 
 
-def run_study(plan: Plan, options: RunOptions, console: Console) -> bool:
+def run_study(
+    plan: Plan, options: RunOptions, console: Console, interrupts: Interrupts | None = None
+) -> bool:
     """Train what the plan lacks, then write and print its tables; True if every trial is done.
 
     Raises:
         InputError: images, store, results folder or cluster are not usable; nothing was trained.
+        StoreError: the store failed while the study ran; what ended before is kept.
     """
+    interrupts = interrupts or Interrupts()
     plan.ledger.store.prepare()
     prepare(options.results)
     again = _to_try_again(plan, options.retry_failed)
@@ -49,16 +56,26 @@ def run_study(plan: Plan, options: RunOptions, console: Console) -> bool:
         with console.status("reading the images"):
             # What does not decode, or too few images of a class, is refused before any trial.
             split(load(plan.study.data, options.cache), plan.study.data)
-        _train(plan, again, options, console)
-    write_and_print(plan, options.results, options.cache, console)
-    _print_failures(plan, console)
+    with interrupts.doing(go_on):
+        if plan.count(State.WAITING):
+            _train(plan, again, options, console, interrupts)
+        write_and_print(plan, options.results, options.cache, console, not interrupts.asked)
+        _print_failures(plan, console)
+        _print_left(plan, options, console)
     return plan.board.complete
 
 
-def write_and_print(plan: Plan, results: Path, cache: Path, console: Console) -> None:
-    """Write a study's records and tables as they stand, and print the tables."""
+def write_and_print(
+    plan: Plan, results: Path, cache: Path, console: Console, unhurried: bool = True
+) -> None:
+    """Write a study's records and tables as they stand, and print the tables.
+
+    Args:
+        unhurried: also work out what the tables can do without.
+    """
     try:
-        measure(plan, cache)
+        if unhurried:
+            measure(plan, cache)
     except (InputError, OSError) as error:  # the tables stand without their yardsticks
         console.print(f"yardsticks not measured: {error}", markup=False)
     for filled in write_results(plan.study, collect(plan.board, plan.ledger), results):
@@ -91,7 +108,9 @@ def _board_without(plan: Plan, again: set[str]) -> Board:
     return Board(plan.graph, [key for key in done if key not in again], failed)
 
 
-def _train(plan: Plan, again: set[str], options: RunOptions, console: Console) -> None:
+def _train(
+    plan: Plan, again: set[str], options: RunOptions, console: Console, interrupts: Interrupts
+) -> None:
     from orchestrator.cluster import LOCAL, connected  # Ray, which a finished study does not need
     from orchestrator.resources import allot
     from orchestrator.view import View
@@ -115,8 +134,10 @@ def _train(plan: Plan, again: set[str], options: RunOptions, console: Console) -
             "cache": str(options.cache.resolve()),
             "provenance": of_code(),
         }
-        with view.shown(console):
-            run_graph(plan.study, plan.board, plan.ledger, allotment, settings)
+        with view.shown(console), interrupts.doing(stop_tune):
+            run_graph(
+                plan.study, plan.board, plan.ledger, allotment, settings, lambda: interrupts.asked
+            )
 
 
 def _printed(header: list[str], body: list[list[str]]) -> Table:
@@ -134,5 +155,19 @@ def _print_failures(plan: Plan, console: Console) -> None:
             console.print(f"{state}: {key}: {plan.board.reason(key)}", highlight=False)
     if any((outcome := plan.ledger.outcome(key)) and outcome.final for key in plan.board.failures):
         console.print("--retry-failed trains failed trials again")
-    if left := plan.count(State.WAITING) + plan.count(State.RUNNING):
-        console.print(f"{left} trials are not done: run the same command again to go on")
+
+
+def _print_left(plan: Plan, options: RunOptions, console: Console) -> None:
+    """What an interrupted study keeps of the trials that it did not finish, and how it goes on."""
+    left = [key for key, state in plan.board.states.items() if state is State.WAITING]
+    for key in left:
+        if done := len(plan.ledger.peek_rows(key)):
+            epochs = plan.graph.trials[key].recipe.train.epochs
+            console.print(f"kept: {key}: {done} of {epochs} epochs", highlight=False)
+    if left:
+        print_line(console, f"{len(left)} trials are not done; to go on: {options.command}")
+
+
+def print_line(console: Console, text: str) -> None:
+    """Something to be copied: never wrapped, never read as markup."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

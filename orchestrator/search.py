@@ -1,6 +1,7 @@
 """Ray Tune's side of the trial graph: the search space expanded, and a searcher that offers a trial
 once its parent is done."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from ray.tune.search import Searcher
 from ray.tune.search.variant_generator import generate_variants
 
 from orchestrator.graph import Board
-from orchestrator.ledger import Ledger
 from orchestrator.recipes import Cell, arm_cells
+from orchestrator.store import StoreError
 from orchestrator.study import Axis, Scalar, StudySpec
+from orchestrator.turns import Turns
 
 
 def cells(study: StudySpec) -> list[Cell]:
@@ -59,34 +61,71 @@ class GraphSearcher(Searcher):
 
     It keeps nothing: the board is rebuilt from the ledger at every start, and whether a trial ended
     well is read from the ledger, never from what Tune says.
+
+    Args:
+        labels: what Tune's tables show of each trial besides its key.
+        stopping: whether somebody asked for the study to stop.
     """
 
-    def __init__(self, board: Board, ledger: Ledger, labels: dict[str, dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        turns: Turns,
+        labels: dict[str, dict[str, Any]],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__()
-        self._board = board
-        self._ledger = ledger
-        self._labels = labels
+        self.broken: StoreError | None = None
+        """Why the study had to stop: nothing can be kept any more."""
+        self._board, self._turns, self._labels = board, turns, labels
+        self._stopping = stopping
         self._held: dict[str, str] = {}  # Tune's trial id -> our key
 
     def suggest(self, trial_id: str) -> Any:
-        """A ready trial as a flat dict of primitives; None while others run; else FINISHED."""
-        key = self._board.next_ready()
+        """A ready trial as a flat dict of primitives; None for not now; else FINISHED."""
+        try:
+            key = None if self._ending else self._next()
+        except StoreError as error:
+            self.broken, key = error, None
         if key is not None:
             self._held[trial_id] = key
             return {"trial_key": key, **self._labels.get(key, {})}
-        # None with nothing alive would wait for ever.
-        return None if self._held else Searcher.FINISHED
+        if self._held:
+            return None
+        # Another run may be at work on what is ready; then this one asks again.
+        return None if self._board.any_ready and not self._ending else Searcher.FINISHED
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Tune is through with a trial: believe the ledger about how it ended."""
         key = self._held.pop(trial_id)
-        outcome = self._ledger.outcome(key)
+        ledger = self._turns.ledger
+        try:
+            outcome = ledger.outcome(key)
+            if outcome is None:  # if it could not be written, no other trial's can
+                ledger.store.probe()
+            self._turns.over(key)
+        except StoreError as problem:
+            self.broken = problem
+            return
         if outcome is None:
             self._board.finish(key, failure="its process was lost or stopped before it ended")
         else:
             self._board.finish(key, failure=outcome.failure)
+
+    @property
+    def _ending(self) -> bool:
+        return self._stopping() or self.broken is not None
+
+    def _next(self) -> str | None:
+        for key, outcome in self._turns.ended_elsewhere().items():
+            self._board.finish(key, failure=outcome.failure)
+        return self._board.next_ready(self._turns.mine)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles what it is given, and we never restore it."""
+        return {}
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: Tune's own state is never restored."""

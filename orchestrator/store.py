@@ -5,6 +5,7 @@ ever unpickled.
 """
 
 import json
+import os
 import re
 import uuid
 from pathlib import Path
@@ -17,6 +18,10 @@ from model.errors import InputError
 
 # Raise it when an older maskgrid could misread what this one writes.
 SCHEMA = 1
+
+
+class StoreError(OSError):
+    """The store cannot be read or written: it is full, gone, or closed to us."""
 
 
 class Paths:
@@ -60,6 +65,11 @@ class Paths:
         return f"{cls.trial(key)}/attempts"
 
     @classmethod
+    def leases(cls, key: str) -> str:
+        """Folder of the note of who trains the trial."""
+        return f"{cls.trial(key)}/lease"
+
+    @classmethod
     def checkpoints(cls, key: str) -> str:
         """Folder of the checkpoints an unfinished trial can go on from."""
         return f"{cls.trial(key)}/checkpoints"
@@ -100,7 +110,7 @@ class Store:
         try:
             self.write_json(Paths.schema, {"schema": SCHEMA})
         except OSError as error:
-            raise InputError(f"store {self.name}: cannot be written: {error}") from None
+            raise InputError(str(error)) from None
 
     def check(self) -> None:
         """Refuse a store of a newer schema; a missing store is fine.
@@ -119,22 +129,67 @@ class Store:
                 f"{SCHEMA}; use a newer maskgrid or another --store"
             )
 
+    def probe(self) -> None:
+        """Make sure that the store is still there and takes what it is given.
+
+        Raises:
+            StoreError: it does not.
+        """
+        if self.read(Paths.schema) is None:
+            raise StoreError(f"store {self.name} is gone")
+        self.write(".probe", bytes(4096))
+        self.delete(".probe")
+
     def read(self, name: str) -> bytes | None:
-        """The file's bytes, or None where there is no such file."""
+        """The file's bytes, or None where there is no such file.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
         try:
             with self._fs.open_input_stream(self._path(name)) as stream:
                 return bytes(stream.read())
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise self._error("read", name, error) from None
 
     def write(self, name: str, content: bytes) -> None:
-        """Replace the file in one move; on a local disk it is flushed before and after."""
+        """Replace the file in one move; on a local disk it is flushed before and after.
+
+        Raises:
+            StoreError: it cannot be written; what was there before is still there.
+        """
         path = self._path(name)
+        try:
+            if self.is_local:
+                _write_local(Path(path), content)
+                return
+            with self._fs.open_output_stream(path) as stream:  # object stores publish on close
+                stream.write(content)
+        except OSError as error:
+            raise self._error("write", name, error) from None
+
+    def create_json(self, name: str, content: dict[str, Any]) -> bool:
+        """Write a file that is not there yet; False where it is, or another was quicker.
+
+        A bucket has no such promise to give: there, two may both believe that they were first.
+        """
         if self.is_local:
-            _write_local(Path(path), content)
-            return
-        with self._fs.open_output_stream(path) as stream:  # object stores publish on close
-            stream.write(content)
+            folder, _, last = name.rpartition("/")
+            part = f"{folder}/.{last}.{uuid.uuid4().hex[:8]}"
+            self.write_json(part, content)
+            try:
+                os.link(self._path(part), self._path(name))
+            except FileExistsError:
+                return False
+            finally:
+                self.delete(part)
+            return True
+        if self.read(name) is not None:
+            return False
+        self.write_json(name, content)
+        return True
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """The file as a JSON object, or None where there is no such file.
@@ -172,6 +227,10 @@ class Store:
         # A bucket's options follow a question mark; in a folder's name it is a letter like any.
         place, mark, options = self.uri.partition("?" if "://" in self.uri else "\0")
         return f"{place.rstrip('/')}/{name}{mark}{options}"
+
+    def _error(self, what: str, name: str, error: OSError) -> StoreError:
+        reason = error.strerror or " ".join(str(error).split())
+        return StoreError(f"store {self.name}: cannot {what} {name}: {reason}")
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"

@@ -10,12 +10,15 @@ from ray import tune
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
+from orchestrator.causes import OutOfMemory, advice, cause, lacks_memory
 from orchestrator.graph import Board
+from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger
 from orchestrator.resources import Allotment, Node
 from orchestrator.search import GraphSearcher
-from orchestrator.store import Store
+from orchestrator.store import Store, StoreError
 from orchestrator.study import StudySpec
+from orchestrator.turns import Turns
 
 # The trial's actor only waits for its workers: it sits on the head, next to the Train controller,
 # and takes no CPU that a worker could need. 0.001 of a node's one unit is as good as nothing.
@@ -31,21 +34,46 @@ def nodes() -> list[Node]:
 
 
 def run_graph(
-    study: StudySpec, board: Board, ledger: Ledger, allotment: Allotment, settings: dict[str, Any]
+    study: StudySpec,
+    board: Board,
+    ledger: Ledger,
+    allotment: Allotment,
+    settings: dict[str, Any],
+    stopping: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train every trial of the board that is not done; the board and the ledger tell how it went.
 
     Args:
         settings: `store`, `cache` and `provenance`, handed to every trial.
+        stopping: whether somebody asked for the study to stop.
+
+    Raises:
+        StoreError: the store failed; what ended before is kept.
     """
+    leases = Leases(ledger.store)
+    searcher = GraphSearcher(board, Turns(ledger, leases), labels(study, board), stopping)
+    with leases.renewed():
+        _tuner(study, ledger, allotment, settings, searcher).fit()
+    board.stop()
+    if searcher.broken:
+        raise searcher.broken
+
+
+def _tuner(
+    study: StudySpec,
+    ledger: Ledger,
+    allotment: Allotment,
+    settings: dict[str, Any],
+    searcher: GraphSearcher,
+) -> tune.Tuner:
     settings = {**settings, "allotment": asdict(allotment), "study": study.name}
     settings["max_restarts"] = study.runtime.max_restarts
     trainable = tune.with_parameters(run_trial, settings=settings)
     own = allotment.worker_resources if allotment.executor == "inline" else _ON_HEAD
-    tuner = tune.Tuner(
+    return tune.Tuner(
         tune.with_resources(trainable, own),
         tune_config=tune.TuneConfig(
-            search_alg=GraphSearcher(board, ledger, labels(study, board)),
+            search_alg=searcher,
             num_samples=-1,  # the searcher says when it is through
             max_concurrent_trials=allotment.concurrent,
             reuse_actors=True,
@@ -59,7 +87,6 @@ def run_graph(
             verbose=0,
         ),
     )
-    tuner.fit()
 
 
 def labels(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
@@ -163,7 +190,11 @@ def _conclude(ledger: Ledger, key: str, errors: list[Exception]) -> None:
 
     outcome = ledger.outcome(key)
     if outcome is None:
-        error = errors[0] if errors else RuntimeError("it ended without an outcome")
+        error = cause(errors[0]) if errors else RuntimeError("it ended without an outcome")
+        if isinstance(error, StoreError):
+            raise error  # no failure of the trial's, and there is nowhere to write it
+        if lacks_memory(error):
+            error = OutOfMemory(advice(ledger.spec(key)))
         outcome = outcome_of(ledger, key, error)
         ledger.fail(key, outcome)
     if outcome.failure:

@@ -38,16 +38,24 @@ class LedgerContext:
         self.device = device
         self.trial = trial
         self.ledger = ledger
+        self.damaged: list[int] = []
+        """Epochs of checkpoints that were found damaged and passed over."""
         self._rows: list[EpochRow] = []
+        self._checkpoint = self._find()
+
+    def _find(self) -> Checkpoint | None:
+        rows = self.ledger.peek_rows(self.trial.key)
+        for epoch, saved in self.ledger.checkpoints(self.trial.key):
+            checkpoint = _parsed(saved) if saved and len(rows) >= epoch else None
+            if checkpoint:
+                self._rows = rows[:epoch]  # rows past it are trained again
+                return checkpoint
+            self.damaged.append(epoch)
+        return None
 
     def resume(self) -> Checkpoint | None:
-        """The trial's newest undamaged checkpoint; rows past it are trained again."""
-        saved = self.ledger.latest_checkpoint(self.trial.key)
-        if saved is None:
-            return None
-        self._rows = self.ledger.rows(self.trial.key)[: saved.epoch]
-        optimizer = torch.load(io.BytesIO(saved.optimizer), map_location="cpu", weights_only=True)
-        return Checkpoint(saved.epoch, safetensors.torch.load(saved.weights), optimizer)
+        """The trial's newest undamaged checkpoint."""
+        return self._checkpoint
 
     def parent_weights(self) -> dict[str, Tensor] | None:
         """The parent's final weights; a declared parent that is not there is an error.
@@ -61,6 +69,7 @@ class LedgerContext:
 
     def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
         """Write the rows so far and the checkpoint."""
+        self.ledger.require(self.trial.key)
         self._rows.append(row)
         optimizer = io.BytesIO()
         torch.save(checkpoint.optimizer, optimizer)
@@ -101,7 +110,7 @@ def train_trial(context: LedgerContext, config: dict[str, Any]) -> None:
     if ledger.outcome(trial.key):
         return  # it had ended; only the processes that said so were lost
     if context.rank == 0:
-        ledger.begin_attempt(trial.key, {"started_at": provenance.now()})
+        ledger.begin_attempt(trial.key, _attempt(context))
     try:
         weights = fit(trial.recipe, _images(trial, config), context)
     except FINAL_ERRORS as error:
@@ -112,6 +121,22 @@ def train_trial(context: LedgerContext, config: dict[str, Any]) -> None:
         found = {**config["provenance"], **_hardware(context)}
         done = outcome_of(ledger, trial.key).model_copy(update={"provenance": found})
         ledger.finish(trial.key, safetensors.torch.save(weights), done)
+
+
+def _attempt(context: LedgerContext) -> dict[str, Any]:
+    """The note of a start: when, after which epoch, and which checkpoints could not be used."""
+    checkpoint = context.resume()
+    done = checkpoint.epoch if checkpoint else 0
+    return {"started_at": provenance.now(), "from_epoch": done, "damaged": context.damaged}
+
+
+def _parsed(saved: SavedCheckpoint) -> Checkpoint | None:
+    """The checkpoint, or None where its bytes, though as they were written, are not one."""
+    try:
+        optimizer = torch.load(io.BytesIO(saved.optimizer), map_location="cpu", weights_only=True)
+        return Checkpoint(saved.epoch, safetensors.torch.load(saved.weights), optimizer)
+    except Exception:  # each reader has errors of its own, and all mean the same here
+        return None
 
 
 def outcome_of(

@@ -18,11 +18,13 @@ from ray.tune.search import Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 
 from orchestrator.graph import Board, State, TrialGraph, expand
+from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger, Outcome
 from orchestrator.search import GraphSearcher, cells
 from orchestrator.store import Store
 from orchestrator.study import Axis, StudySpec
 from orchestrator.sweep import labels
+from orchestrator.turns import Turns
 
 WHEN = "2026-01-01T00:00:00.000+00:00"
 DONE = Outcome(state="done", finished_at=WHEN)
@@ -159,7 +161,9 @@ class Sweep:
         self.graph: TrialGraph = expand(spec, cells(spec))
         self.board = Board(self.graph)
         self.ledger = Ledger(Store(f"fsspec+memory://{tmp_path}"))
-        self.searcher = GraphSearcher(self.board, self.ledger, labels(spec, self.board))
+        self.ledger.store.prepare()
+        turns = Turns(self.ledger, Leases(self.ledger.store))
+        self.searcher = GraphSearcher(self.board, turns, labels(spec, self.board))
 
     def finish(self, trial_id: str, key: str, outcome: Outcome | None, **told: Any) -> None:
         if outcome and outcome.state == "done":

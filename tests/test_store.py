@@ -166,7 +166,7 @@ def test_a_store_that_cannot_be_is_told_before_anything_runs(tmp_path: Path) -> 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux' /proc")
 def test_a_store_that_cannot_be_written_is_told() -> None:
     # Nobody may make a folder there, root included.
-    with pytest.raises(InputError, match=r"store /proc/store: cannot be written: "):
+    with pytest.raises(InputError, match=r"store /proc/store: cannot write maskgrid\.json: "):
         Store("/proc/store").prepare()
 
 

@@ -1,5 +1,7 @@
 """`maskgrid run`: train what a study still lacks, which is also how it goes on."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +38,8 @@ def run(
 ) -> None:
     """Train what a study still lacks and write its tables. Run it again to go on after any end."""
     from orchestrator.cluster import configure
-    from orchestrator.running import RunOptions, run_study
+    from orchestrator.interrupts import Interrupts
+    from orchestrator.running import RunOptions, print_line, run_study
 
     configure(address)
     made = make_plan(study, store, data)
@@ -48,5 +51,13 @@ def run(
         address=address,
         retry_failed=retry_failed,
         dashboard=dashboard,
+        command=shlex.join(["maskgrid", *sys.argv[1:]]),
     )
-    raise typer.Exit(0 if run_study(made, options, console) else 1)
+    interrupts = Interrupts()
+    with interrupts.caught():
+        try:
+            done = run_study(made, options, console, interrupts)
+        except KeyboardInterrupt:
+            print_line(console, f"nothing had begun; to go on: {options.command}")
+            done = False
+    raise typer.Exit(0 if done else 1)

@@ -1,0 +1,46 @@
+"""What a trial failed of, said in the words of the study."""
+
+from model.errors import InputError
+from model.train import Diverged
+from orchestrator.graph import TrialSpec
+from orchestrator.ledger import DamagedError
+from orchestrator.store import StoreError
+
+_OURS = (InputError, StoreError, DamagedError, Diverged)
+
+
+class OutOfMemory(RuntimeError):
+    """A trial needs more memory than there is."""
+
+
+def cause(error: Exception) -> Exception:
+    """What the workers of a failed training raised, instead of Ray's account of it.
+
+    Where workers raised different errors, ours goes first: the others only lost a neighbour.
+    """
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    raised = [getattr(failure, "_base_exc", failure) for failure in failures.values()]
+    telling = [found for found in raised if isinstance(found, _OURS) or lacks_memory(found)]
+    return next(iter([*telling, *raised, error]))
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an error means too little memory, on a GPU or not."""
+    # PyTorch has a class for a GPU's lack of memory alone; on a CPU it says so in words, and so
+    # does Ray of a worker that it ended to save the node.
+    named = type(error).__name__ in ("OutOfMemoryError", "MemoryError")
+    words = ("not enough memory", "allocate memory", "low on memory")
+    return named or any(some in str(error) for some in words)
+
+
+def advice(trial: TrialSpec) -> str:
+    """What did not fit, and what to change."""
+    recipe, train, model = trial.recipe, trial.recipe.train, trial.recipe.model
+    side = recipe.data.image_size
+    return (
+        f"trial {trial.key} trains batches of {train.batch_size} images of {side}x{side} pixels "
+        f"in {train.precision}; its network has channels {list(model.channels)} and "
+        f"{model.blocks} blocks of width {model.features}. More runtime.num_workers or a lower "
+        "runtime.max_concurrent need less memory for the same result; a smaller batch_size or "
+        "precision bf16 is another recipe"
+    )

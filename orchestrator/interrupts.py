@@ -1,0 +1,70 @@
+"""Ctrl-C, SIGTERM and a closed terminal: the first stops a study in good order, a second at once.
+
+A study can be killed at any moment without losing an epoch that ended; good order means that its
+processes are gone, its tables written, and what is left to do is said.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = b"\nstopping in good order; once more stops at once\n"
+AT_ONCE = b"\nstopped at once; every epoch that ended is kept\n"
+
+
+class Interrupts:
+    """What a signal does, which depends on what is being done.
+
+    Args:
+        code: exit code of a process that is stopped at once.
+    """
+
+    def __init__(self, code: int = 1) -> None:
+        self.asked = False
+        """Whether somebody asked for the study to stop."""
+        self._code = code
+        self._first: Callable[[], None] = _raise
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Take over the signals; by default the first raises KeyboardInterrupt."""
+        before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def doing(self, first: Callable[[], None]) -> Iterator[None]:
+        """Call this at the first signal instead, for as long as the context lasts."""
+        outer, self._first = self._first, first
+        try:
+            yield
+        finally:
+            self._first = outer
+
+    def _handle(self, number: int, frame: Any) -> None:
+        if self.asked:
+            os.write(2, AT_ONCE)
+            os._exit(self._code)
+        self.asked = True
+        os.write(2, STOPPING)
+        self._first()
+
+
+def _raise() -> None:
+    raise KeyboardInterrupt
+
+
+def stop_tune() -> None:
+    """Ask Tune, which is at work in this thread, to stop: this signal is the one it leaves us."""
+    if signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL:  # Tune has begun
+        signal.raise_signal(signal.SIGUSR1)
+
+
+def go_on() -> None:
+    """Finish what is being done, since it takes a moment only."""

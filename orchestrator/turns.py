@@ -1,0 +1,45 @@
+"""Which ready trials this run may start while other runs on the same store are at work too."""
+
+import time
+from dataclasses import dataclass, field
+
+from orchestrator.lease import Leases
+from orchestrator.ledger import Ledger, Outcome
+
+_ASKED_AGAIN_AFTER = 2.0  # seconds; Tune asks for a trial many times a second
+
+
+@dataclass
+class Turns:
+    """Takes a trial's lease before it is started, and finds out what others have trained."""
+
+    ledger: Ledger
+    leases: Leases
+    _refused: dict[str, float] = field(default_factory=dict)
+    """When trials that others are at work on were last asked for."""
+
+    def mine(self, key: str) -> bool:
+        """Whether this run may start the trial now; it then holds its lease."""
+        asked = self._refused.get(key)
+        if asked is not None and time.monotonic() - asked < _ASKED_AGAIN_AFTER:
+            return False
+        taken = self.leases.take(key)
+        if taken and not self.ledger.outcome(key):
+            self._refused.pop(key, None)
+            return True
+        # It ended between the making of the plan and now, or somebody trains it.
+        self.over(key)
+        self._refused[key] = time.monotonic()
+        return False
+
+    def over(self, key: str) -> None:
+        """The trial ended here."""
+        self.leases.drop(key)
+
+    def ended_elsewhere(self) -> dict[str, Outcome]:
+        """Trials that this run wanted and another has ended, each told once."""
+        found = {key: self.ledger.outcome(key) for key in self._refused}
+        ended = {key: outcome for key, outcome in found.items() if outcome}
+        for key in ended:
+            del self._refused[key]
+        return ended
