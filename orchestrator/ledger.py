@@ -108,17 +108,15 @@ class Ledger:
         """Names of the notes of the trial's starts, oldest first."""
         return self.store.names(Paths.attempts(key))
 
-    def attempt(self, key: str, name: str) -> dict[str, Any]:
-        """One of those notes; empty if it cannot be read."""
+    def notes(self, key: str) -> list[dict[str, Any]]:
+        """The notes of the trial's starts, oldest first; empty ones where they cannot be read."""
+        return [self._note(f"{Paths.attempts(key)}/{name}") for name in self.attempts(key)]
+
+    def _note(self, name: str) -> dict[str, Any]:
         try:
-            return self.store.read_json(f"{Paths.attempts(key)}/{name}") or {}
+            return self.store.read_json(name) or {}
         except ValueError:  # a note cut short is no reason to lose the training
             return {}
-
-    def first_attempt(self, key: str) -> dict[str, Any]:
-        """The note of the trial's first start; empty before it (or if it cannot be read)."""
-        names = self.attempts(key)
-        return self.attempt(key, names[0]) if names else {}
 
     def require(self, key: str) -> None:
         """Make sure that the trial's record is still where it was when the study began.

@@ -151,6 +151,8 @@ def _printed(header: list[str], body: list[list[str]]) -> Table:
 
 def _print_failures(plan: Plan, console: Console) -> None:
     for key, state in plan.board.states.items():
+        for epochs in filter(None, (note.get("damaged") for note in plan.ledger.notes(key))):
+            console.print(f"{key}: damaged checkpoints of epochs {epochs} were passed over")
         if state in (State.FAILED, State.SKIPPED):
             console.print(f"{state}: {key}: {plan.board.reason(key)}", highlight=False)
     if any((outcome := plan.ledger.outcome(key)) and outcome.final for key in plan.board.failures):

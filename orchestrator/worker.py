@@ -143,7 +143,7 @@ def outcome_of(
     ledger: Ledger, key: str, error: Exception | None = None, final: bool = False
 ) -> Outcome:
     """How a trial that ends now ended."""
-    began = ledger.first_attempt(key).get("started_at")
+    began = next(iter(ledger.notes(key)), {}).get("started_at")
     return Outcome(
         state="failed" if error else "done",
         reason=" ".join(f"{type(error).__name__}: {error}".split()) if error else None,

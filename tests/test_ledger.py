@@ -66,7 +66,7 @@ def test_a_trial_that_never_began_has_nothing(ledger: Ledger) -> None:
     assert ledger.rows(KEY) == []
     assert ledger.latest_checkpoint(KEY) is None
     assert ledger.outcome(KEY) is None
-    assert ledger.first_attempt(KEY) == {}
+    assert ledger.notes(KEY) == []
 
 
 def test_rows_and_the_newest_checkpoint_come_back_as_they_were(ledger: Ledger) -> None:
@@ -227,10 +227,10 @@ def test_starts_are_counted_and_the_first_is_remembered(ledger: Ledger) -> None:
     # Each start has the next number. By name they sort as by number, past nine as well.
     assert numbers == list(range(1, 12))
     assert ledger.attempts(KEY) == [f"{number:04d}.json" for number in numbers]
-    assert ledger.first_attempt(KEY) == {"started_at": "day 1"}
+    assert ledger.notes(KEY)[0] == {"started_at": "day 1"}
     ledger.store.write(f"{Paths.attempts(KEY)}/0001.json", b"{")
     # A note that is lost costs a time, not a training.
-    assert ledger.first_attempt(KEY) == {}
+    assert ledger.notes(KEY)[0] == {}
 
 
 def test_a_spec_comes_back_equal_and_may_be_written_anew(ledger: Ledger) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from orchestrator.graph import Board, State, TrialGraph, TrialSpec
+from orchestrator.lease import held
 from orchestrator.ledger import Ledger
 from orchestrator.records import CELLS, EPOCHS, TRIALS, table_of
 
@@ -65,6 +66,8 @@ def _identity(trial: TrialSpec) -> dict[str, Any]:
 
 def _ending(key: str, board: Board, ledger: Ledger) -> dict[str, Any]:
     state, outcome = board.states[key], ledger.outcome(key)
+    if state is State.WAITING and held(ledger.store, key):
+        state = State.RUNNING  # in another process than this one
     attempts = len(ledger.attempts(key))
     return {
         "state": (State.DONE if state is State.CACHED else state).value,

@@ -1,0 +1,82 @@
+"""`make chaos`: injects every fault into a small study, prints what became of it, and keeps it."""
+
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from chaos import faults
+from chaos.arena import Arena
+from chaos.faults import Fault
+from chaos.injection import Undisturbed, Verdict, inject, undisturbed
+from chaos.report import write
+from orchestrator.cluster import configure
+
+INLINE = {"executor": "inline", "max_concurrent": 1}
+TRAIN = {"executor": "train", "num_workers": 2}
+LOCAL: dict[str, tuple[dict[str, object], tuple[Fault, ...]]] = {
+    "inline": (
+        INLINE,
+        (
+            faults.actor, faults.driver, faults.three_times, faults.terminate, faults.ctrl_c_twice,
+            faults.damaged_checkpoint, faults.vanished_store, faults.second_run,
+        ),
+    ),
+    "train, 2 workers": (
+        TRAIN, (faults.worker, faults.controller, faults.actor, faults.driver, faults.second_run),
+    ),
+}  # fmt: skip
+
+
+def main(wanted: list[str], target: Path) -> int:
+    """Inject the faults that are named, or all; returns 0 if none did harm."""
+    # Before anything imports Ray: a token for all processes, and notices of preemption.
+    os.environ |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "OMP_NUM_THREADS": "1"}
+    os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "1"
+    os.environ["RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S"] = "0.5"
+    configure("local")
+    verdicts = []
+    with tempfile.TemporaryDirectory(prefix="maskgrid-chaos-") as folder:
+        for verdict in [*_local(Path(folder), wanted), *_cluster(Path(folder), wanted)]:
+            verdicts.append(verdict)
+    write(verdicts, target)
+    return 0 if all(verdict.good for verdict in verdicts) else 1
+
+
+def _local(folder: Path, wanted: list[str]) -> Iterator[Verdict]:
+    for where, (runtime, chosen) in LOCAL.items():
+        asked = [fault for fault in chosen if not wanted or fault.__name__ in wanted]
+        expected: Undisturbed | None = None
+        for fault in asked:
+            expected = expected or undisturbed(Arena(folder / f"{where}-undisturbed", runtime))
+            arena = Arena(folder / f"{where}-{fault.__name__}", runtime)
+            yield _told(inject(fault, arena, expected, where), arena)
+
+
+def _cluster(folder: Path, wanted: list[str]) -> Iterator[Verdict]:
+    from chaos.cluster import Nodes, nodes
+
+    where, expected = "train, 2 workers, 3 nodes", None
+    for fault in (Nodes.kill_busy, Nodes.preempt_busy):
+        if wanted and fault.__name__ not in wanted:
+            continue
+        with nodes() as cluster:
+            name = f"nodes-{fault.__name__}"
+            arena = Arena(folder / name, TRAIN, cluster.address)
+            if expected is None:
+                expected = undisturbed(Arena(folder / "nodes-undisturbed", TRAIN, cluster.address))
+            yield _told(inject(getattr(cluster, fault.__name__), arena, expected, where), arena)
+
+
+def _told(verdict: Verdict, arena: Arena) -> Verdict:
+    print(asdict(verdict), flush=True)
+    if not verdict.good:
+        print(arena.log()[-4000:], flush=True)
+    return verdict
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Path("results/chaos")))

@@ -1,0 +1,114 @@
+"""What is done to a running study; each fault gives back the process that the study ends with."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+
+from chaos.arena import Arena
+from chaos.processes import kill_one, wait_for
+
+Popen = subprocess.Popen[str]
+Fault = Callable[[Arena, Popen], Popen]
+
+# Second trial of the study: a pretraining, whose child waits for it.
+PRETRAIN = 1
+
+
+def worker(arena: Arena, driver: Popen) -> Popen:
+    """A Train worker dies; Ray starts the workers again."""
+    arena.until_epoch(arena.keys[PRETRAIN], 2)
+    kill_one(_above(arena, driver), "RayTrainWorker")
+    return driver
+
+
+def controller(arena: Arena, driver: Popen) -> Popen:
+    """The actor that watches over a trial's workers dies."""
+    arena.until_epoch(arena.keys[PRETRAIN], 2)
+    kill_one(_above(arena, driver), "TrainController")
+    return driver
+
+
+def actor(arena: Arena, driver: Popen) -> Popen:
+    """A trial's own actor dies, and its training with it."""
+    arena.until_epoch(arena.keys[PRETRAIN], 2)
+    kill_one(_above(arena, driver), "ImplicitFunc")
+    return driver
+
+
+def driver(arena: Arena, driver: Popen) -> Popen:
+    """The driver dies; the same command goes on."""
+    arena.until_epoch(arena.keys[PRETRAIN], 2)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    return arena.start()
+
+
+def terminate(arena: Arena, driver: Popen) -> Popen:
+    """SIGTERM, as a batch system sends it; the same command goes on."""
+    return _stopped(arena, driver, [signal.SIGTERM])
+
+
+def ctrl_c_twice(arena: Arena, driver: Popen) -> Popen:
+    """Two Ctrl-C in a row; the same command goes on."""
+    return _stopped(arena, driver, [signal.SIGINT, signal.SIGINT])
+
+
+def damaged_checkpoint(arena: Arena, driver: Popen) -> Popen:
+    """The driver dies, and the newest checkpoint is cut short meanwhile."""
+    key = arena.keys[PRETRAIN]
+    arena.until_epoch(key, 2)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    newest = sorted((arena.store / "trials" / key / "checkpoints").glob("*.safetensors"))[-1]
+    newest.write_bytes(newest.read_bytes()[:100])
+    return arena.start()
+
+
+def vanished_store(arena: Arena, driver: Popen) -> Popen:
+    """The store is gone for a while, as an unmounted disk; the same command goes on."""
+    arena.until_epoch(arena.keys[PRETRAIN], 2)
+    away = arena.store.with_name("away")
+    arena.store.rename(away)
+    _ended(driver)
+    subprocess.run(["rm", "-rf", str(arena.store)], check=True)  # what Ray itself made there
+    away.rename(arena.store)
+    return arena.start()
+
+
+def second_run(arena: Arena, driver: Popen) -> Popen:
+    """The same study is run a second time beside the first, which then dies."""
+    other = arena.start("other")
+    arena.until_epoch(arena.keys[PRETRAIN], 2)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    if other.wait():
+        return other
+    return arena.start()
+
+
+def three_times(arena: Arena, driver: Popen) -> Popen:
+    """The driver dies in each of three epochs; the same command goes on each time."""
+    for epoch in (1, 2, 3):
+        arena.until_epoch(arena.keys[PRETRAIN], epoch)
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+        driver = arena.start()
+    return driver
+
+
+def _stopped(arena: Arena, driver: Popen, signals: list[signal.Signals]) -> Popen:
+    arena.until_epoch(arena.keys[PRETRAIN], 2)
+    for number in signals:
+        os.kill(driver.pid, number)
+    _ended(driver)
+    return arena.start()
+
+
+def _ended(driver: Popen) -> None:
+    wait_for("the driver's end", lambda: driver.poll() is not None)
+
+
+def _above(arena: Arena, driver: Popen) -> int:
+    """Whose descendants the study's workers are: its driver's, or of a cluster, ours."""
+    return driver.pid if arena.address == "local" else os.getpid()

@@ -1,0 +1,41 @@
+"""The table of faults: printed, and kept with where it came from."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from chaos.injection import Verdict
+from orchestrator.provenance import of_code, of_machine
+
+_HEADER = ("fault", "where", "survived", "same bytes", "trained twice", "epochs again", "s lost")
+
+
+def write(verdicts: Sequence[Verdict], folder: Path) -> None:
+    """Print the table and write it as JSON and Markdown."""
+    rows = [_row(verdict) for verdict in verdicts]
+    table = Table(*_HEADER)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {"provenance": {**of_code(), **of_machine()}, "faults": list(map(asdict, verdicts))}
+    (folder / "faults.json").write_text(json.dumps(found, indent=2) + "\n")
+    (folder / "faults.md").write_text(markdown(rows))
+
+
+def markdown(rows: Sequence[tuple[str, ...]]) -> str:
+    """The table as Markdown."""
+    lines = [_HEADER, ("---",) * len(_HEADER), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    words = ("no", "yes")
+    return (
+        verdict.fault, verdict.where, words[verdict.survived], words[verdict.equal],
+        str(verdict.trained_twice), str(verdict.epochs_repeated), f"{verdict.seconds_lost:.0f}",
+    )  # fmt: skip

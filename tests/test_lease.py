@@ -1,0 +1,183 @@
+"""Who may train a trial: one living run, however many ask and however they end."""
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator import lease
+from orchestrator.lease import Leases, held
+from orchestrator.store import Paths, Store
+
+KEY = "pretrain-0123456789ab"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return Store(str(tmp_path) if request.param == "folder" else f"fsspec+memory://{tmp_path}")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Moves the clock of whoever looks on by some seconds."""
+    now = [1000.0]
+    monkeypatch.setattr(lease.time, "monotonic", lambda: now[0])
+
+    def forward(seconds: float) -> None:
+        now[0] += seconds
+
+    return forward
+
+
+def note(**change: Any) -> dict[str, Any]:
+    """The note of a run on another machine."""
+    at = datetime.datetime.now(datetime.UTC).isoformat()
+    return {
+        "owner": "x",
+        "machine": "another",
+        "pid": 1,
+        "started": "1",
+        "beat": 0,
+        "at": at,
+    } | change
+
+
+def write(store: Store, number: int = 1, **change: Any) -> None:
+    store.write_json(f"{Paths.leases(KEY)}/{number:04d}.json", note(**change))
+
+
+def names(store: Store) -> list[str]:
+    return store.names(Paths.leases(KEY))
+
+
+def test_one_of_two_runs_gets_it_until_it_lets_go(store: Store) -> None:
+    ours, theirs = Leases(store), Leases(store)
+    assert ours.take(KEY)
+    assert not theirs.take(KEY)
+    assert held(store, KEY)
+    # One who never had it cannot let go of it.
+    theirs.drop(KEY)
+    assert not theirs.take(KEY)
+    ours.drop(KEY)
+    assert not held(store, KEY)
+    assert theirs.take(KEY)
+    # What is over leaves nothing behind.
+    assert len(names(store)) == 1
+    theirs.drop(KEY)
+    assert names(store) == []
+
+
+def test_of_many_who_find_a_dead_holder_one_takes_over(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    write(store, 7, at="2020-01-01T00:00:00+00:00")
+    start, won = threading.Barrier(16), []
+
+    def ask() -> None:
+        run = Leases(store)
+        start.wait()
+        if run.take(KEY):
+            won.append(run)
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert names(store) == ["0008.json"]
+
+
+def test_a_holder_whose_process_is_gone_is_dead_at_once(store: Store) -> None:
+    program = (
+        "import sys\nfrom orchestrator.lease import Leases\nfrom orchestrator.store import Store\n"
+        "print(Leases(Store(sys.argv[1])).take(sys.argv[2]))"
+    )
+    if not store.is_local:  # memory is not shared with another process
+        pytest.skip("a memory store is of one process")
+    command = [sys.executable, "-c", program, store.uri, KEY]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+    assert not held(store, KEY)
+    assert Leases(store).take(KEY)
+
+
+def test_a_process_number_given_out_again_is_not_the_holder(store: Store) -> None:
+    ours = Leases(store)
+    assert ours.take(KEY)
+    content = store.read_json(f"{Paths.leases(KEY)}/0001.json")
+    assert content is not None
+    assert content["pid"] == os.getpid()
+    store.write_json(f"{Paths.leases(KEY)}/0001.json", content | {"started": "1"})
+    assert Leases(store).take(KEY)
+
+
+def test_a_far_holder_that_renews_is_alive_and_one_that_does_not_is_dead(
+    store: Store, clock: Callable[[float], None]
+) -> None:
+    write(store)
+    ours = Leases(store)
+    for beat in range(1, 5):
+        # However long it is watched: it is alive while its note changes.
+        assert not ours.take(KEY)
+        clock(lease.DEAD_AFTER - 1)
+        write(store, beat=beat)
+    assert not ours.take(KEY)
+    clock(lease.DEAD_AFTER + 1)
+    assert ours.take(KEY)
+
+
+def test_clocks_that_differ_a_little_do_no_harm(
+    store: Store, clock: Callable[[float], None]
+) -> None:
+    past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=300)
+    write(store, at=past.isoformat())
+    ours = Leases(store)
+    # Five minutes may be the other machine's clock: what counts is whether the note changes here.
+    assert not ours.take(KEY)
+    clock(lease.DEAD_AFTER + 1)
+    assert ours.take(KEY)
+
+
+@pytest.mark.parametrize("content", [b"", b"no json", b"[]", b"{}", b'{"at": 5}', b'{"pid": "x"}'])
+def test_a_note_that_is_none_holds_nothing(store: Store, content: bytes) -> None:
+    store.write(f"{Paths.leases(KEY)}/0001.json", content)
+    assert not held(store, KEY)
+    assert Leases(store).take(KEY)
+
+
+def test_what_is_held_is_renewed_and_let_go_of_at_the_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEWED_EVERY", 0.01)
+    written = threading.Semaphore(0)
+    write_json = Store.write_json
+
+    def count(self: Store, name: str, content: dict[str, Any]) -> None:
+        write_json(self, name, content)
+        written.release()
+
+    ours = Leases(store)
+    with ours.renewed():
+        assert ours.take(KEY)
+        monkeypatch.setattr(Store, "write_json", count)
+        for _ in range(3):
+            assert written.acquire(timeout=10)
+        found = store.read_json(f"{Paths.leases(KEY)}/0001.json")
+        assert found is not None
+        assert found["beat"] >= 1
+        assert found["owner"] == ours.owner
+    assert names(store) == []
+
+
+def test_a_note_names_neither_host_nor_user(store: Store) -> None:
+    Leases(store).take(KEY)
+    text = json.dumps(store.read_json(f"{Paths.leases(KEY)}/0001.json"))
+    assert os.uname().nodename not in text
+    assert str(Path.home()) not in text
