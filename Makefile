@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STUDY ?= studies/quick.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock clean
+.PHONY: help run test chaos lint format lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -15,6 +15,9 @@ run: $(VENV)/ready ## Train studies/quick.yaml (or STUDY=...) to its tables
 
 test: $(VENV)/ready ## Run all tests
 	$(BIN)/python -m pytest
+
+chaos: $(VENV)/ready ## Inject every fault into a study and keep what became of it
+	$(BIN)/python -m chaos
 
 lint: $(VENV)/ready ## Check style and types
 	$(BIN)/ruff check .

@@ -1,0 +1,62 @@
+"""The short set of faults; `make chaos` injects them all and keeps what it finds."""
+
+from pathlib import Path
+
+import pytest
+
+from chaos import faults
+from chaos.arena import Arena
+from chaos.faults import Fault
+from chaos.injection import Undisturbed, inject, undisturbed
+
+# One worker: both executors then write the very same bytes.
+INLINE = {"executor": "inline", "max_concurrent": 1}
+TRAIN = {"executor": "train", "max_concurrent": 1}
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    return undisturbed(Arena(tmp_path_factory.mktemp("chaos") / "undisturbed", INLINE))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "fault"),
+    [
+        (INLINE, faults.driver),
+        (INLINE, faults.terminate),
+        (INLINE, faults.second_run),
+        (TRAIN, faults.worker),
+    ],
+    ids=["driver killed", "terminated", "two runs", "worker killed"],
+)
+def test_a_fault_costs_time_and_nothing_else(
+    runtime: dict[str, object], fault: Fault, expected: Undisturbed, tmp_path: Path
+) -> None:
+    arena = Arena(tmp_path / "disturbed", runtime)
+    verdict = inject(fault, arena, expected, "test")
+    # Every trial done, tables and weights of the same bytes, at most the epoch in flight again.
+    assert verdict.good, (verdict, arena.log()[-3000:])
+    if fault is faults.terminate:
+        log = arena.log()
+        # It said that it stops, what it kept, and how to go on.
+        assert "stopping in good order" in log
+        assert f"kept: {arena.keys[faults.PRETRAIN]}: " in log
+        assert "to go on: maskgrid run " in log
+        assert "Traceback" not in log
+
+
+def test_a_fault_that_loses_something_is_found_out(expected: Undisturbed, tmp_path: Path) -> None:
+    def cheat(arena: Arena, driver: faults.Popen) -> faults.Popen:
+        """Lets the study train something else."""
+        driver.kill()
+        driver.wait()
+        arena.write_study(seeds=[1])
+        return arena.start()
+
+    verdict = inject(cheat, Arena(tmp_path / "cheated", INLINE), expected, "test")
+    assert verdict.survived
+    assert not verdict.equal
+    assert not verdict.good
+    assert verdict.fault == "Lets the study train something else"
