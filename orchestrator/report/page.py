@@ -19,6 +19,7 @@ from orchestrator.study import StudySpec
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_NONE = "—"
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -41,21 +42,25 @@ def page(
     """
     found = trees(records)
     trials = [node.trial for tree in found for node in tree.walk()]
-    text = _environment().get_template("page.html.j2").render(
-        study=study,
-        study_yaml=study_yaml(study),
-        trees=found,
-        nodes=[node for tree in found for node in tree.walk()],
-        blocks=blocks(found),
-        counts=counts(trials),
-        records=[trial.record for trial in trials],
-        tables=[sections(filled) for filled in tables],
-        verdicts=verdicts,
-        figures=_images(figures),
-        recipes=recipes(trials),
-        labels=LABELS,
-        origins=origins(trials),
-        code=code(trials),
+    text = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            study=study,
+            study_yaml=study_yaml(study),
+            trees=found,
+            nodes=[node for tree in found for node in tree.walk()],
+            blocks=blocks(found),
+            counts=counts(trials),
+            records=[trial.record for trial in trials],
+            tables=[sections(filled) for filled in tables],
+            verdicts=verdicts,
+            figures=_images(figures),
+            recipes=recipes(trials),
+            labels=LABELS,
+            origins=origins(trials),
+            code=code(trials),
+        )
     )
     return text.encode()
 
@@ -99,7 +104,7 @@ def _caption(stem: str, content: bytes) -> str:
 def _spell(value: object) -> str:
     """A value as a study file would have it; a dash for none."""
     if value is None:
-        return "–"
+        return _NONE
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -125,4 +130,4 @@ def _below(tree: Tree) -> dict[str, int]:
 
 def _number(value: Any, form: str) -> str:
     """A number in a format, a dash where there is none."""
-    return "–" if value is None else form.format(value)
+    return _NONE if value is None else form.format(value)

@@ -18,7 +18,7 @@ _PLACES = {"tiny-imagenet": "data/tiny-imagenet-200.zip", "folder": "data/images
 # Provenance in a reader's order and words; what else was recorded follows under its own name.
 LABELS = {
     "commit": "Commit",
-    "dirty": "Files differed from the commit",
+    "dirty": "Uncommitted changes",
     "workers": "Workers of a trial",
     "cpu": "Processor",
     "gpu": "GPU",
