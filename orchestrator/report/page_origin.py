@@ -1,0 +1,113 @@
+"""Where a study's numbers come from: recipes, provenance, and how to get them again."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from orchestrator.report.differences import Compared, compare, nested
+from orchestrator.report.page_trials import Shown
+from orchestrator.study import StudySpec
+
+# Where `maskgrid data fetch` puts the images; a folder's place is the reader's own.
+_PLACES = {"tiny-imagenet": "data/tiny-imagenet-200.zip", "folder": "data/images"}
+
+# Provenance in a reader's order and words; what else was recorded follows under its own name.
+LABELS = {
+    "commit": "Commit",
+    "dirty": "Uncommitted changes",
+    "workers": "Workers of a trial",
+    "cpu": "Processor",
+    "gpu": "GPU",
+    "machine": "Architecture",
+    "system": "System",
+    "python": "Python",
+}
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """All recipes of one kind of trial."""
+
+    kind: str
+    common: str
+    """What they share, as YAML."""
+    compared: Compared
+    trials: tuple[Shown, ...]
+    """One for each of the compared rows."""
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where the trials ran: what all share, and a row for each set of those that differ."""
+
+    compared: Compared
+    counts: tuple[int, ...]
+    """Trials of each row."""
+    unknown: int
+    """Trials that have not ended, so that nothing is recorded of them."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """One state of the code."""
+
+    commit: str
+    dirty: bool
+    """Whether files differed from the commit."""
+    others: int
+    """How many other states some trials ran on."""
+
+
+def recipes(trials: Sequence[Shown]) -> list[Recipes]:
+    """The recipes of each kind, pretraining first: the common part once, then what differs."""
+    found = []
+    for kind in sorted({trial.record["kind"] for trial in trials}, reverse=True):
+        some = tuple(trial for trial in trials if trial.record["kind"] == kind)
+        compared = compare([json.loads(trial.record["recipe"]) for trial in some])
+        found.append(Recipes(kind, _yaml(nested(compared.common)), compared, some))
+    return found
+
+
+def origins(trials: Sequence[Shown]) -> Origins:
+    """The provenance of all trials that ended, grouped."""
+    texts = [trial.record["provenance"] for trial in trials]
+    counted = Counter(text for text in texts if text)
+    compared = compare([_in_order(json.loads(text)) for text in counted])
+    return Origins(compared, tuple(counted.values()), texts.count(None))
+
+
+def _in_order(provenance: dict[str, Any]) -> dict[str, Any]:
+    known = {name: provenance[name] for name in LABELS if name in provenance}
+    return known | provenance
+
+
+def code(trials: Sequence[Shown]) -> Code | None:
+    """The state of the code that most trials ran on; None where no trial recorded a commit."""
+    found = [json.loads(trial.record["provenance"] or "{}") for trial in trials]
+    states = Counter((each["commit"], each.get("dirty")) for each in found if each.get("commit"))
+    if not states:
+        return None
+    (commit, dirty), _ = states.most_common(1)[0]
+    return Code(commit, bool(dirty), len(states) - 1)
+
+
+def study_yaml(study: StudySpec) -> str:
+    """The study as a file that runs: what it was given, with a place for the images."""
+    spec: dict[str, Any] = study.model_dump(
+        mode="json", exclude={"data": {"path"}}, exclude_unset=True
+    )
+    place = _PLACES.get(study.data.source)
+    if "data" in spec:
+        path = {"path": place} if place else {}
+        spec["data"] = {"source": study.data.source, **path, **spec["data"]}
+    return _yaml(spec)
+
+
+def _yaml(value: dict[str, Any]) -> str:
+    # Lists on one line: forty lines of class names would hide the rest.
+    text: str = yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=96)
+    return text

@@ -1,0 +1,65 @@
+"""Studies made by hand for the report page: failed, large, and hostile ones."""
+
+import json
+from typing import Any
+
+from hand_records import EPOCH, TRIAL
+
+from orchestrator.records import CELLS, EPOCHS, TRIALS, table_of
+from orchestrator.report.collect import Records
+from orchestrator.report.page import page
+from orchestrator.report.tables import fill_table
+from orchestrator.report.verdicts import Verdict
+from orchestrator.study import StudySpec
+
+HOSTILE = "</style></pre><script>alert('a')</script>\"'><img src=http://127.0.0.1/x onerror=1>"
+SVG = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100">'
+    b'<title>Loss &amp; accuracy</title><rect width="200" height="100" fill="#0072B2"/></svg>'
+)
+PROVENANCE: dict[str, Any] = {
+    "commit": "c" * 40, "dirty": False, "workers": 1, "cpu": "Some CPU", "gpu": None,
+    "versions": {"torch": "2"},
+}  # fmt: skip
+
+
+def study(**change: Any) -> StudySpec:
+    spec = {"name": "made", "space": {"patch_size": {"grid": [2, 4]}}, **change}
+    return StudySpec.model_validate_json(json.dumps(spec), strict=True)
+
+
+def made(
+    parents: int, children: int = 2, reason: str = "val_loss is nan", **origin: Any
+) -> Records:
+    """Pretrainings with finetunings, all done but the last of three parents, which failed."""
+    trials: list[dict[str, Any]] = []
+    for number in range(parents):
+        failed = parents == 3 and number == 2
+        key = f"pretrain-{number}"
+        state = {"state": "failed", "reason": reason} if failed else {}
+        trials.append(_trial(key, "pretrain", number, origin) | state)
+        for child in range(number * children, (number + 1) * children):
+            after = {"state": "skipped", "reason": f"{key} failed"} if failed else {}
+            trial = _trial(f"finetune-{child}", "finetune", number, origin)
+            trials.append(trial | {"parent_key": key} | after)
+    epochs = [{**EPOCH, "trial_key": trial["trial_key"]} for trial in trials]
+    return Records(table_of(TRIALS, trials), table_of(EPOCHS, epochs), table_of(CELLS, []))
+
+
+def _trial(key: str, kind: str, number: int, origin: dict[str, Any]) -> dict[str, Any]:
+    provenance = json.dumps(PROVENANCE | origin)
+    recipe = json.dumps({"kind": kind, "seed": number})
+    return TRIAL | {"trial_key": key, "kind": kind, "recipe": recipe, "provenance": provenance}
+
+
+def hostile_page() -> bytes:
+    """A page of a study that tries to be more than text wherever it may say something."""
+    spec = study(
+        description=HOSTILE,
+        tables=[{"name": "t", "title": HOSTILE, "kind": "finetune", "metric": "val_accuracy"}],
+        arms=[{"name": "arm", "set": {"model.init": HOSTILE}}],
+    )
+    found = made(3, reason=HOSTILE, cpu=HOSTILE, new={HOSTILE: 1})
+    verdict = Verdict(HOSTILE, None, HOSTILE, HOSTILE)
+    filled = [fill_table(table, found) for table in spec.tables]
+    return page(spec, found, filled, [verdict], {f"{HOSTILE.replace('/', '')}.svg": SVG})
