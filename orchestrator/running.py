@@ -16,7 +16,9 @@ from orchestrator.planning import Plan
 from orchestrator.provenance import of_code
 from orchestrator.report.collect import collect
 from orchestrator.report.layout import sections
+from orchestrator.report.notes import notes
 from orchestrator.report.results import prepare, write_results
+from orchestrator.report.verdicts import Verdict, lines, verdicts
 from orchestrator.unlearned import measure
 
 
@@ -67,8 +69,8 @@ def run_study(
 
 def write_and_print(
     plan: Plan, results: Path, cache: Path, console: Console, unhurried: bool = True
-) -> None:
-    """Write a study's records and tables as they stand, and print the tables.
+) -> list[Verdict]:
+    """Write a study's records and tables as they stand; print tables and verdicts, return these.
 
     Args:
         unhurried: also work out what the tables can do without.
@@ -78,11 +80,19 @@ def write_and_print(
             measure(plan, cache)
     except (InputError, OSError) as error:  # the tables stand without their yardsticks
         console.print(f"yardsticks not measured: {error}", markup=False)
-    for filled in write_results(plan.study, collect(plan.board, plan.ledger), results):
-        for title, (header, body) in sections(filled):
+    records = collect(plan.board, plan.ledger)
+    for filled in write_results(plan.study, records, results):
+        for title, (header, body) in sections(filled, "[bold]{}[/]"):
             console.print(f"\n[bold]{title}[/]", highlight=False)
             console.print(_printed(header, body))
-    console.print(f"written to {results}", highlight=False)
+        for sentence in notes(filled):
+            console.print(f"  {sentence}", highlight=False, markup=False)
+    found = verdicts(plan.study, records)
+    console.print("\n[bold]The paper's claims on these results[/]\n", highlight=False)
+    for paragraph in lines(found):
+        console.print(f"  {paragraph}", highlight=False, markup=False)
+    console.print(f"\nwritten to {results}", highlight=False)
+    return found
 
 
 def _to_try_again(plan: Plan, retry_failed: bool) -> set[str]:

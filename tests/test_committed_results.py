@@ -9,8 +9,9 @@ import yaml
 
 from orchestrator.records import CELLS, EPOCHS, TRIALS, from_parquet
 from orchestrator.report.collect import Records
-from orchestrator.report.layout import to_markdown
-from orchestrator.report.tables import fill_table, to_arrow
+from orchestrator.report.documents import to_markdown
+from orchestrator.report.longform import to_arrow
+from orchestrator.report.tables import fill_table
 from orchestrator.study import StudySpec
 
 RESULTS = Path(__file__).parent.parent / "results"
