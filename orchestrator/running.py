@@ -5,7 +5,9 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from model.data.image_set import split
 from model.data.source import load
@@ -86,12 +88,12 @@ def write_and_print(
             console.print(f"\n[bold]{title}[/]", highlight=False)
             console.print(_printed(header, body))
         for sentence in notes(filled):
-            console.print(f"  {sentence}", highlight=False, markup=False)
+            console.print(Padding(Text(sentence), (0, 2)))
     found = verdicts(plan.study, records)
     console.print("\n[bold]The paper's claims on these results[/]\n", highlight=False)
     for paragraph in lines(found):
-        console.print(f"  {paragraph}", highlight=False, markup=False)
-    console.print(f"\nwritten to {results}", highlight=False)
+        console.print(Padding(Text(paragraph), (0, 2, 1, 2)))
+    console.print(f"written to {results}", highlight=False)
     return found
 
 

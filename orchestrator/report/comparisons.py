@@ -49,7 +49,7 @@ def against_scratch(filled: Filled) -> list[Comparison]:
 
 
 def against_row_above(filled: Filled) -> list[Comparison]:
-    """Each cell of a numeric grid minus the one above it in its column: what a larger patch does."""
+    """Each cell of a numeric grid minus the one above it: what a larger patch does."""
     inside = [value for value in filled.values if isinstance(value.row, int | float)]
     pairs = []
     for value in inside:

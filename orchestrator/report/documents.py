@@ -35,7 +35,8 @@ def to_latex(filled: Filled) -> str:
         r"\begin{table}", r"\centering", rf"\caption{{{escape(title)}}}",
         rf"\label{{tab:{filled.table.name}}}", rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
         r"\toprule", *lines, r"\bottomrule", r"\end{tabular}",
-        *(rf"\par\footnotesize {escape(sentence)}" for sentence in notes(filled)),
+        r"\par\raggedright\footnotesize",
+        *(rf"{escape(sentence)}\par" for sentence in notes(filled)),
         r"\end{table}",
     ]  # fmt: skip
     return "\n".join(parts) + "\n"

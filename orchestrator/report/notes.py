@@ -63,7 +63,7 @@ def _best(filled: Filled) -> str:
         return ""
     head = f"Best: {name_of(filled, best)}"
     if any(each.difference.n == 1 for each in found):
-        return f"{head}, by one seed; that tells no two cells apart, so none is in bold."
+        return f"{head}, by one seed, which does not tell cells from the noise between seeds."
     closest = max(found, key=lambda each: 1.0 if each.difference.p is None else each.difference.p)
     if closest.holds:
         worst = f"paired t, Holm, largest p {closest.p_holm:.2g}"

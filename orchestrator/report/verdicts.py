@@ -78,9 +78,10 @@ def loss_grows(blocks: Blocks) -> Verdict:
 
     Without an effect every order within a block is as likely as any other. A fall that seeds
     confirm between two sizes (paired t, Holm) contradicts `at every ratio` whatever the trend.
+    Blocks count as independent replicates; with one seed that means: the ratios do.
     """
     sizes = ", ".join(f"{size}x{size}" for size in blocks.sizes)
-    behind = f"{len(blocks.complete)} blocks of a mask ratio and a seed; patch sizes {sizes}"
+    behind = f"{len(blocks.complete)} blocks, one a mask ratio and seed; patch sizes {sizes}"
     if len(blocks.sizes) < 3 or len(blocks.complete) < 2:
         words = "To test it takes three patch sizes, and results in two blocks."
         return Verdict(LOSS_GROWS, None, f"{_steps(blocks)} {words}", behind)
@@ -103,11 +104,8 @@ def _loss_verdict(blocks: Blocks, p: float, grows: bool) -> tuple[bool | None, s
         return None, "Noise could explain such an order."
     if not grows:
         return False, "Noise does not explain that it falls."
-    if min(blocks.rises) <= 0:
-        return (
-            None,
-            "Noise does not explain the trend, but that it grows at every ratio is not shown.",
-        )
+    if min(blocks.rises) <= 0 or not all(found for _, found in blocks.settings):
+        return None, "Noise does not explain the trend; growth at every ratio is not shown."
     return True, "Noise does not explain such an order."
 
 
@@ -127,8 +125,8 @@ def pretraining_helps(filled: Filled, pairs: Sequence[Pair]) -> Verdict:
     holds = None if found.p is None or found.p >= ALPHA else found.mean > 0
     above = sum(statistics.fmean(_gains([pair], *seeds)) > 0 for pair in known)
     words = (
-        f"It changes it by {100 * found.mean:+.1f} points on average; {above} of {len(known)} "
-        f"cells are above the same network without it. {_MEANING[holds]}"
+        f"The mean change is {100 * found.mean:+.1f} points; {above} of {len(known)} "
+        f"cells are above the same network without pretraining. {_MEANING[holds]}"
     )
     if missing := len(pairs) - len(known):
         words += f" {missing} more cells have no result."
