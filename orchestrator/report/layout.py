@@ -72,11 +72,11 @@ def grid(filled: Filled, show: Show) -> Grid:
 
 
 def name_of(filled: Filled, value: Value) -> str:
-    """A cell as the table's labels call it: `4x4, 20 %`."""
+    """A cell as the table's labels call it: `4x4 at 20 %`."""
     if value.row is None or value.column is None:
         return value.cell
-    labels = (label(filled.table.rows, value.row), label(filled.table.columns, value.column))
-    return ", ".join(filter(None, (*labels, value.variant)))
+    row, column = label(filled.table.rows, value.row), label(filled.table.columns, value.column)
+    return ", ".join(filter(None, (f"{row} at {column}", value.variant)))
 
 
 def text(filled: Filled, value: Value) -> str:
@@ -100,7 +100,7 @@ def show_difference(filled: Filled, found: Difference) -> str:
     """A difference with half of its interval: `+4.7 ± 1.4` points, or of losses."""
     scale, digits = (100, 1) if filled.is_accuracy else (1, 4)
     half = "" if found.half is None else f" ± {scale * found.half:.{digits}f}"
-    return f"{scale * found.mean:+.{digits}f}{half}"
+    return f"{round(scale * found.mean, digits) + 0.0:+.{digits}f}{half}"  # never -0.0
 
 
 def _interval(filled: Filled) -> Show:
