@@ -8,8 +8,8 @@ from orchestrator.report.comparisons import (
     against_best,
     against_row_above,
     against_scratch,
-    best_of,
     beside_paper,
+    best_of,
     outstanding,
 )
 from orchestrator.report.statistics import IMAGES, holm

@@ -81,7 +81,9 @@ def loss_grows(blocks: Blocks) -> Verdict:
     Blocks count as independent replicates; with one seed that means: the ratios do.
     """
     sizes = ", ".join(f"{size}x{size}" for size in blocks.sizes)
-    behind = f"{len(blocks.complete)} blocks, one a mask ratio and seed; patch sizes {sizes}"
+    behind = (
+        f"{_count(len(blocks.complete), 'block')}, one a mask ratio and seed; patch sizes {sizes}"
+    )
     if len(blocks.sizes) < 3 or len(blocks.complete) < 2:
         words = "To test it takes three patch sizes, and results in two blocks."
         return Verdict(LOSS_GROWS, None, f"{_steps(blocks)} {words}", behind)
@@ -129,7 +131,7 @@ def pretraining_helps(filled: Filled, pairs: Sequence[Pair]) -> Verdict:
         f"cells are above the same network without pretraining. {_MEANING[holds]}"
     )
     if missing := len(pairs) - len(known):
-        words += f" {missing} more cells have no result."
+        words += f" Without a result: {_count(missing, 'cell')} more."
     return Verdict(PRETRAINING_HELPS, holds, words, _behind(filled, found, len(seeds), known))
 
 
@@ -159,7 +161,7 @@ def _by_cells(pairs: Sequence[Pair], seed: int) -> Difference:
 
 
 def _behind(filled: Filled, found: Difference, seeds: int, pairs: Sequence[Pair]) -> str:
-    parts = [f"{seeds} seed{'s' if seeds > 1 else ''}, {len(pairs)} cells"]
+    parts = [f"{_count(seeds, 'seed')}, {_count(len(pairs), 'cell')}"]
     if found.p is None:
         parts.insert(0, "no test: one seed and too few cells, or no spread")
     elif found.low is not None and found.high is not None:
@@ -172,6 +174,10 @@ def _behind(filled: Filled, found: Difference, seeds: int, pairs: Sequence[Pair]
         error = binomial_error(statistics.fmean(pairs[0][1].results), filled.val_images)
         parts.append(f"binomial standard error of one accuracy {100 * error:.1f} points")
     return "; ".join(parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _table(study: StudySpec, default: Table) -> Table:
