@@ -3,11 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
 from model.data.image_set import split
 from model.data.source import load
@@ -15,12 +11,11 @@ from model.errors import InputError
 from orchestrator.graph import Board, State
 from orchestrator.interrupts import Interrupts, go_on, stop_tune
 from orchestrator.planning import Plan
+from orchestrator.printing import print_results
 from orchestrator.provenance import of_code
 from orchestrator.report.collect import collect
-from orchestrator.report.layout import sections
-from orchestrator.report.notes import notes
 from orchestrator.report.results import prepare, write_results
-from orchestrator.report.verdicts import Verdict, lines, verdicts
+from orchestrator.report.verdicts import Verdict, verdicts
 from orchestrator.unlearned import measure
 
 
@@ -83,16 +78,8 @@ def write_and_print(
     except (InputError, OSError) as error:  # the tables stand without their yardsticks
         console.print(f"yardsticks not measured: {error}", markup=False)
     records = collect(plan.board, plan.ledger)
-    for filled in write_results(plan.study, records, results):
-        for title, (header, body) in sections(filled, "[bold]{}[/]"):
-            console.print(f"\n[bold]{title}[/]", highlight=False)
-            console.print(_printed(header, body))
-        for sentence in notes(filled):
-            console.print(Padding(Text(sentence), (0, 2)))
-    found = verdicts(plan.study, records)
-    console.print("\n[bold]The paper's claims on these results[/]\n", highlight=False)
-    for paragraph in lines(found):
-        console.print(Padding(Text(paragraph), (0, 2, 1, 2)))
+    tables, found = write_results(plan.study, records, results), verdicts(plan.study, records)
+    print_results(tables, found, console)
     console.print(f"written to {results}", highlight=False)
     return found
 
@@ -150,15 +137,6 @@ def _train(
             run_graph(
                 plan.study, plan.board, plan.ledger, allotment, settings, lambda: interrupts.asked
             )
-
-
-def _printed(header: list[str], body: list[list[str]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in header:
-        table.add_column(column, justify="left" if column == header[0] else "right")
-    for row in body:
-        table.add_row(*row)
-    return table
 
 
 def _print_failures(plan: Plan, console: Console) -> None:

@@ -44,6 +44,7 @@ class Verdict:
         return {True: "holds", False: "contradicted", None: "cannot tell"}[self.holds]
 
 
+TITLE = "The paper's claims on these results"
 LOSS_GROWS = "Reconstruction loss grows with the patch size at every mask ratio."
 PRETRAINING_HELPS = "Pretraining on masked images raises the accuracy."
 
@@ -70,7 +71,7 @@ def lines(found: Sequence[Verdict]) -> list[str]:
 def to_markdown(found: Sequence[Verdict]) -> str:
     """The verdicts as a Markdown list."""
     paragraphs = "".join(f"- {line}\n" for line in lines(found))
-    return f"**The paper's claims on these results**\n\n{paragraphs}"
+    return f"**{TITLE}**\n\n{paragraphs}"
 
 
 def loss_grows(blocks: Blocks) -> Verdict:
