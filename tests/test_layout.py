@@ -164,7 +164,7 @@ def test_a_reconstruction_loss_stands_above_what_costs_no_learning() -> None:
     # Our own first, then black, mean colour and Gaussian, in the same arrangement.
     assert (titles[0], titles[-1]) == (TABLE_1.title, "Nothing learned, same images and masks")
     assert tables[-1][1] == [
-        ["black, 4x4", "0.0900"], ["mean colour, 4x4", "0.0400"], ["Gaussian, 4x4", "0.0200"],
+        ["black, 4x4", "0.0900"], ["mean colour, 4x4", "0.0400"], ["Gaussian inpainting, 4x4", "0.0200"],
     ]  # fmt: skip
 
 

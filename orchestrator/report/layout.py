@@ -158,7 +158,7 @@ def _without_empty(filled: Filled, show: Show) -> Grid:
     return header, [row for row in body if any(row[1:])]
 
 
-_YARDSTICKS = dict(zip(YARDSTICKS, ("black", "mean colour", "Gaussian"), strict=True))
+_YARDSTICKS = dict(zip(YARDSTICKS, ("black", "mean colour", "Gaussian inpainting"), strict=True))
 
 
 def _ordered(values: Iterable[Scalar | None]) -> list[Any]:
