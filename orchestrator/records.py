@@ -58,6 +58,7 @@ TRIALS = _schema(
     _field("zero_fill", pa.float64(), "L1 in [0,1] with hidden pixels black", null=True),
     _field("mean_fill", pa.float64(), "L1 in [0,1] with the visible mean colour", null=True),
     _field("gaussian_fill", pa.float64(), "L1 in [0,1], normalised Gaussian", null=True),
+    _field("val_images", pa.int64(), "validation images", null=True),
     _field("recipe", pa.string(), "JSON, every default spelled out"),
     _field("provenance", pa.string(), "JSON: versions, commit, hardware, workers", null=True),
 )
@@ -108,7 +109,7 @@ def to_parquet(table: pa.Table) -> bytes:
 
 
 def from_parquet(content: bytes, schema: pa.Schema) -> pa.Table:
-    """The columns of `schema` from a Parquet file.
+    """The columns of `schema` from a Parquet file; nullable ones that it lacks are null.
 
     Raises:
         InputError: no Parquet file, of another version, or a column is missing or of another type.
@@ -120,8 +121,11 @@ def from_parquet(content: bytes, schema: pa.Schema) -> pa.Table:
     version = (table.schema.metadata or {}).get(b"maskgrid.records", b"missing").decode()
     if version != str(VERSION):
         raise InputError(f"record of version {version}; this maskgrid reads version {VERSION}")
-    if lacking := set(schema.names) - set(table.column_names):
-        raise InputError(f"record lacks the columns {', '.join(sorted(lacking))}")
+    absent = [field for field in schema if field.name not in table.column_names]
+    if lacking := sorted(field.name for field in absent if not field.nullable):
+        raise InputError(f"record lacks the columns {', '.join(lacking)}")
+    for field in absent:  # written before there was such a column
+        table = table.append_column(field, pa.nulls(len(table), field.type))
     try:
         return table.select(schema.names).cast(schema)
     except (pa.ArrowException, ValueError) as error:

@@ -3,9 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from model.data.image_set import split
 from model.data.source import load
@@ -13,10 +11,11 @@ from model.errors import InputError
 from orchestrator.graph import Board, State
 from orchestrator.interrupts import Interrupts, go_on, stop_tune
 from orchestrator.planning import Plan
+from orchestrator.printing import print_results
 from orchestrator.provenance import of_code
 from orchestrator.report.collect import collect
-from orchestrator.report.layout import sections
 from orchestrator.report.results import prepare, write_results
+from orchestrator.report.verdicts import Verdict, verdicts
 from orchestrator.unlearned import measure
 
 
@@ -67,8 +66,8 @@ def run_study(
 
 def write_and_print(
     plan: Plan, results: Path, cache: Path, console: Console, unhurried: bool = True
-) -> None:
-    """Write a study's records and tables as they stand, and print the tables.
+) -> list[Verdict]:
+    """Write a study's records and tables as they stand; print tables and verdicts, return these.
 
     Args:
         unhurried: also work out what the tables can do without.
@@ -78,11 +77,11 @@ def write_and_print(
             measure(plan, cache)
     except (InputError, OSError) as error:  # the tables stand without their yardsticks
         console.print(f"yardsticks not measured: {error}", markup=False)
-    for filled in write_results(plan.study, collect(plan.board, plan.ledger), results):
-        for title, (header, body) in sections(filled):
-            console.print(f"\n[bold]{title}[/]", highlight=False)
-            console.print(_printed(header, body))
+    records = collect(plan.board, plan.ledger)
+    tables, found = write_results(plan.study, records, results), verdicts(plan.study, records)
+    print_results(tables, found, console)
     console.print(f"written to {results}", highlight=False)
+    return found
 
 
 def _to_try_again(plan: Plan, retry_failed: bool) -> set[str]:
@@ -138,15 +137,6 @@ def _train(
             run_graph(
                 plan.study, plan.board, plan.ledger, allotment, settings, lambda: interrupts.asked
             )
-
-
-def _printed(header: list[str], body: list[list[str]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in header:
-        table.add_column(column, justify="left" if column == header[0] else "right")
-    for row in body:
-        table.add_row(*row)
-    return table
 
 
 def _print_failures(plan: Plan, console: Console) -> None:

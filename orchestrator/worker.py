@@ -112,13 +112,15 @@ def train_trial(context: LedgerContext, config: dict[str, Any]) -> None:
     if context.rank == 0:
         ledger.begin_attempt(trial.key, _attempt(context))
     try:
-        weights = fit(trial.recipe, _images(trial, config), context)
+        images = _images(trial, config)
+        weights = fit(trial.recipe, images, context)
     except FINAL_ERRORS as error:
         if context.rank == 0:
             ledger.fail(trial.key, outcome_of(ledger, trial.key, error, final=True))
         return
     if context.rank == 0:
-        found = {**config["provenance"], **_hardware(context)}
+        seen = {"val_images": int(images.is_val.sum())}
+        found = {**config["provenance"], **_hardware(context), **seen}
         done = outcome_of(ledger, trial.key).model_copy(update={"provenance": found})
         ledger.finish(trial.key, safetensors.torch.save(weights), done)
 

@@ -41,3 +41,35 @@ def cell(size: int, ratio: float, *found: Any, **more: Any) -> Asked:
 
 
 BASELINE: Asked = ("baseline", {}, [0.25])
+
+
+def both_stages(
+    cells: list[tuple[str, dict[str, Any], list[tuple[float | str, float | str]]]], **mask: Any
+) -> Records:
+    """Cells by name, mask and (loss, accuracy) a seed, or states; without a mask: no pretraining."""
+    trials, epochs, asked = [], [], []
+    for name, values, found in cells:
+        for seed, (loss, accuracy) in enumerate(found):
+            row = {"cell": name, "seed": seed, "values": json.dumps(values), "pretrain_key": None}
+            for kind, metric, result in (
+                ("pretrain", "val_loss", loss), ("finetune", "val_accuracy", accuracy),
+            ):  # fmt: skip
+                if kind == "pretrain" and not values:
+                    continue
+                row[f"{kind}_key"] = key = f"{kind}/{name}/{seed}"
+                patches = {
+                    "patch_size": values.get("patch_size"),
+                    "ratio": values.get("mask_ratio"),
+                }
+                recipe = {"seed": seed, "kind": kind}
+                if kind == "pretrain":
+                    recipe["train"] = {"mask": {**patches, **mask}}
+                ended = isinstance(result, float)
+                trials.append({
+                    **TRIAL, "trial_key": key, "seed": seed, "recipe": json.dumps(recipe),
+                    "state": "done" if ended else result, "val_images": 500,
+                })  # fmt: skip
+                if ended:
+                    epochs.append({**EPOCH, "trial_key": key, metric: result})
+            asked.append(row)
+    return Records(table_of(TRIALS, trials), table_of(EPOCHS, epochs), table_of(CELLS, asked))

@@ -146,6 +146,14 @@ def test_missing_columns_are_named() -> None:
         from_parquet(written(table), CELLS)
 
 
+def test_a_record_from_before_a_nullable_column_is_read() -> None:
+    older = table_of(CELLS, [CELL]).drop_columns(["pretrain_key"])
+    found = from_parquet(written(older), CELLS)
+    # What was not recorded is null, in its place and of its type.
+    assert found.equals(table_of(CELLS, [CELL]))
+    assert found.schema.equals(CELLS, check_metadata=True)
+
+
 def test_a_column_more_is_no_matter() -> None:
     table = table_of(CELLS, [CELL]).append_column("later", pa.array([1]))
     # A later maskgrid may add columns without a new version.

@@ -18,10 +18,10 @@ from orchestrator.ledger import Ledger
 from orchestrator.recipes import arm_cells
 from orchestrator.records import CELLS, EPOCHS, TRIALS, from_parquet
 from orchestrator.report.collect import Records, board_of, collect
-from orchestrator.report.layout import to_markdown
+from orchestrator.report.documents import to_latex, to_markdown
+from orchestrator.report.longform import to_arrow, to_csv
 from orchestrator.report.published import TABLES
 from orchestrator.report.results import prepare, write_results
-from orchestrator.report.tables import to_arrow
 from orchestrator.store import Store
 from orchestrator.study import StudySpec
 from orchestrator.studyfile import read
@@ -29,7 +29,8 @@ from orchestrator.studyfile import read
 HOME = "/home/somebody/pictures"
 COMPLETE = {
     "study.yaml", "trials.parquet", "epochs.parquet", "cells.parquet",
-    "table_1.parquet", "table_1.md", "table_2.parquet", "table_2.md",
+    *(f"table_{n}.{ending}" for n in (1, 2) for ending in ("parquet", "csv", "md", "tex")),
+    "comparisons.parquet", "verdicts.parquet", "verdicts.md",
 }  # fmt: skip
 
 
@@ -88,6 +89,8 @@ def test_each_table_is_returned_as_it_was_written(tmp_path: Path) -> None:
         name = table.table.name
         assert pq.read_table(tmp_path / f"{name}.parquet").equals(to_arrow(table))
         assert (tmp_path / f"{name}.md").read_text() == to_markdown(table)
+        assert (tmp_path / f"{name}.tex").read_text() == to_latex(table)
+        assert (tmp_path / f"{name}.csv").read_text() == to_csv(to_arrow(table))
 
 
 def test_the_study_can_be_read_again_from_its_results(tmp_path: Path) -> None:

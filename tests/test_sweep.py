@@ -86,6 +86,7 @@ def test_a_study_is_trained_once_and_by_either_executor_alike(
         next((bench.folder / "train/trials").glob("*/outcome.json")).read_text()
     )["provenance"]
     assert provenance["workers"] == 2
+    assert provenance["val_images"] == 6  # three of each class
 
 
 def assert_rows_agree(

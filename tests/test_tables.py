@@ -8,11 +8,10 @@ from hand_records import BASELINE, EPOCH, cell, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.ledger import YARDSTICKS
-from orchestrator.records import EPOCHS, table_of
+from orchestrator.records import EPOCHS, TRIALS, table_of
 from orchestrator.report.collect import Records
-from orchestrator.report.layout import grid
-from orchestrator.report.tables import Filled, fill_table, to_arrow
+from orchestrator.report.layout import sections
+from orchestrator.report.tables import fill_table
 from orchestrator.study import TABLE_2, Table
 
 # --- one value --------------------------------------------------------------------------------
@@ -35,17 +34,17 @@ def test_mean_and_deviation_over_seeds_are_numpys(results: list[float]) -> None:
     ("found", "text"),
     [
         ([0.5], "50.0%"),
-        ([0.25, 0.75], "50.0% ± 35.4% (n=2)"),
-        ([0.5, 0.5, 0.5], "50.0% ± 0.0% (n=3)"),
+        ([0.25, 0.75], "50.0% ± 35.4%"),
+        ([0.5, 0.5, 0.5], "50.0% ± 0.0%"),
         (["skipped"], "skipped"),
         (["waiting", "waiting"], "waiting"),
         (["failed", "running"], "failed, running"),
-        ([0.5, "failed"], "50.0% [failed]"),
-        ([0.25, "waiting", 0.75], "50.0% ± 35.4% (n=2) [waiting]"),
+        ([0.5, "failed"], "50.0% (n=1: failed)"),
+        ([0.25, "waiting", 0.75], "50.0% ± 35.4% (n=2: waiting)"),
     ],
 )
 def test_a_cell_says_what_it_rests_on_and_what_is_missing(found: list[Any], text: str) -> None:
-    _, body = grid(fill_table(TABLE_2, records([cell(2, 0.2, *found)])))
+    _, (_, body) = sections(fill_table(TABLE_2, records([cell(2, 0.2, *found)])))[0]
     # By hand: the deviation of 1/4 and 3/4 is sqrt(1/8).
     assert body == [["2x2", text]]
 
@@ -91,20 +90,48 @@ def test_a_done_trial_without_rows_is_missing() -> None:
     assert (value.results, value.missing) == ((), "no val_accuracy")
 
 
-def filled_example() -> Filled:
-    cells = [BASELINE, cell(2, 0.2, 0.25, 0.75), cell(2, 0.4, "failed")]
-    return fill_table(TABLE_2, records(cells))
+# --- what stands behind a result --------------------------------------------------------------
 
 
-def test_the_long_form_holds_every_cell_once() -> None:
-    found = to_arrow(filled_example()).to_pylist()
-    empty = dict.fromkeys(["row", "column", "sd", "published", "missing", *YARDSTICKS])
-    same = {**empty, "metric": "val_accuracy"}
-    # Numbers unrounded, absent ones null and never zero.
-    assert found == [
-        {**same, "cell": "baseline", "mean": 0.25, "n": 1},
-        {**same, "cell": "patch_size=2,mask_ratio=0.2", "row": "2x2", "column": "20 %",
-         "mean": 0.5, "sd": pytest.approx(np.sqrt(1 / 8)), "n": 2},
-        {**same, "cell": "patch_size=2,mask_ratio=0.4", "row": "2x2", "column": "40 %",
-         "mean": None, "n": 0, "missing": "failed"},
-    ]  # fmt: skip
+def test_results_are_kept_by_seed() -> None:
+    [value] = fill_table(TABLE_2, records([cell(2, 0.2, 0.5, "failed", 0.25)])).values
+    # So that cells can be paired even where one lacks a seed.
+    assert (value.by_seed, value.asked) == ({0: 0.5, 2: 0.25}, 3)
+
+
+def test_a_cell_knows_the_same_finetuning_without_pretraining() -> None:
+    other = '{"seed": 0, "model": {"init": "he"}}'
+    found = records([BASELINE, cell(2, 0.2, 0.5), ("he", {}, [0.5])], recipe='{"seed": 0}')
+    trials = found.trials.to_pylist()
+    trials[2]["recipe"] = other
+    found = Records(table_of(TRIALS, trials), found.epochs, found.cells)
+    scratch = {value.cell: value.scratch for value in fill_table(TABLE_2, found).values}
+    # Another recipe has no such cell, nor has one without pretraining itself.
+    assert scratch == {"baseline": None, "patch_size=2,mask_ratio=0.2": "baseline", "he": None}
+
+
+@pytest.mark.parametrize(
+    ("trial", "images"),
+    [
+        (
+            {"val_images": 321, "recipe": '{"data": {"source": "tiny-imagenet", "classes": null}}'},
+            321,
+        ),
+        ({"recipe": '{"data": {"source": "tiny-imagenet", "classes": null}}'}, 10_000),
+        ({"recipe": '{"data": {"source": "tiny-imagenet", "classes": ["a", "b"]}}'}, 100),
+        (
+            {"recipe": '{"data": {"source": "synthetic", "num_classes": 20, "val_per_class": 12}}'},
+            240,
+        ),
+        ({"recipe": '{"data": {"source": "folder", "classes": null}}'}, None),
+        ({"recipe": "{}"}, None),
+    ],
+)
+def test_the_validation_images_are_those_that_were_counted(
+    trial: dict[str, Any], images: int | None
+) -> None:
+    found = records([cell(2, 0.2, 0.5)], **trial)
+    assert fill_table(TABLE_2, found).val_images == images
+    # A training accuracy is not one of these images.
+    table = TABLE_2.model_copy(update={"metric": "train_accuracy"})
+    assert fill_table(table, found).val_images is None

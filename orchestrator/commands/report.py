@@ -1,7 +1,9 @@
-"""`maskgrid report`: a study's records and tables as its store has them now."""
+"""`maskgrid report`: a study's records, tables and verdicts as its store has them now."""
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from orchestrator.commands.options import (
@@ -22,10 +24,15 @@ def report(
     data: Data = None,
     results: Results = None,
     cache: Cache = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 if a claim of the paper is contradicted.")
+    ] = False,
 ) -> None:
     """Write a study's records and tables from what its store holds now. Trains nothing."""
     from orchestrator.running import write_and_print
 
     made = make_plan(study, store, data)
     target = results or Path("results") / made.study.name
-    write_and_print(made, target, cache or default_cache(), Console())
+    found = write_and_print(made, target, cache or default_cache(), Console())
+    if check and any(verdict.holds is False for verdict in found):
+        raise typer.Exit(1)

@@ -75,6 +75,7 @@ def _ending(key: str, board: Board, ledger: Ledger) -> dict[str, Any]:
         "restarts": max(0, attempts - 1),
         "wall_seconds": outcome.wall_seconds if outcome else None,
         "finished_at": outcome.finished_at if outcome else None,
+        "val_images": outcome.provenance.get("val_images") if outcome else None,
         "provenance": json.dumps(outcome.provenance, sort_keys=True) if outcome else None,
     }
 

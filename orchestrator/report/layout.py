@@ -1,42 +1,64 @@
-"""Filled tables as text: in the terminal and as Markdown, arranged as in the paper."""
+"""Filled tables as text grids, arranged as in the paper, 80 columns wide at three mask ratios."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from orchestrator.ledger import YARDSTICKS
+from orchestrator.report.comparisons import (
+    Comparison,
+    against_row_above,
+    against_scratch,
+    beside_paper,
+    outstanding,
+)
+from orchestrator.report.statistics import Difference, bootstrap
 from orchestrator.report.tables import AXES, Filled, Value, label
-from orchestrator.study import Scalar, Table
+from orchestrator.study import Scalar
 
 Grid = tuple[list[str], list[list[str]]]
 """A table as text: header and rows."""
+Show = Callable[[Value], str]
+"""A cell as text."""
 
 
-def sections(filled: Filled) -> list[tuple[str, Grid]]:
-    """The table and, below a reconstruction loss, what the same masks cost with nothing learned."""
-    found = [(filled.table.title, grid(filled))]
-    for name, words in _YARDSTICKS.items():
-        if any(value.yardsticks for value in filled.values):
-            found.append((f"Nothing learned, same images and masks: {words}", _plain(filled, name)))
+def sections(filled: Filled, strong: str = "{}") -> list[tuple[str, Grid]]:
+    """The table by its title, and below it what else is known about the same cells.
+
+    Args:
+        strong: how the best cell is set, if the seeds tell it from all others: `**{}**`.
+    """
+    best = outstanding(filled)
+
+    def ours(value: Value) -> str:
+        return strong.format(text(filled, value)) if value.cell == best else text(filled, value)
+
+    scratch, above = references(filled)
+    points = ", points" if filled.is_accuracy else ""
+    found = [(filled.table.title, grid(filled, ours))]
+    others: list[tuple[str, Show]] = [
+        ("95 % interval of the mean (bootstrap over seeds)", _interval(filled)),
+        ("The paper's values", _published(filled)),
+        (f"Ours minus the paper's{points}", _minus_paper(filled)),
+        (f"Minus the same network without pretraining{points}", _minus(filled, scratch)),
+        ("Minus the row above", _minus(filled, above)),
+    ]
+    found += [(title, part) for title, show in others if (part := _without_empty(filled, show))[1]]
+    plain = [_plain(filled, name, words) for name, words in _YARDSTICKS.items()]
+    if body := [row for _, rows in plain for row in rows]:
+        found.append(("Nothing learned, same images and masks", (plain[0][0], body)))
     return found
 
 
-def _plain(filled: Filled, name: str) -> Grid:
-    def show(table: Table, value: Value) -> str:
-        return f"{value.yardsticks[name]:.4f}" if name in value.yardsticks else ""
-
-    return grid(filled, show)
-
-
-def grid(filled: Filled, show: Callable[[Table, Value], str] | None = None) -> Grid:
+def grid(filled: Filled, show: Show) -> Grid:
     """The table as text, cells outside the grid first as in the paper; `show` fills a cell."""
-    table, show = filled.table, show or text
+    table = filled.table
     inside = [value for value in filled.values if value.row is not None]
     columns = _ordered(value.column for value in inside)
     header = [AXES.get(table.rows, table.rows), *(label(table.columns, c) for c in columns)]
     if not columns:  # a study of arms alone
         header = ["cell", table.metric]
     body = [
-        [value.cell, show(table, value), *[""] * (len(header) - 2)]
+        [value.cell, show(value), *[""] * (len(header) - 2)]
         for value in filled.values
         if value.row is None
     ]
@@ -45,38 +67,98 @@ def grid(filled: Filled, show: Callable[[Table, Value], str] | None = None) -> G
         for variant in dict.fromkeys(value.variant for value in inside if value.row == row):
             found = [at.get((row, variant, column)) for column in columns]
             name = ", ".join(filter(None, (label(table.rows, row), variant)))
-            body.append([name, *(show(table, v) if v else "" for v in found)])
+            body.append([name, *(show(v) if v else "" for v in found)])
     return header, body
 
 
-def to_markdown(filled: Filled) -> str:
-    """The table as Markdown, titles above."""
-    parts = []
-    for title, (header, body) in sections(filled):
-        lines = [header, ["---"] * len(header), *body]
-        rows = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        parts.append(f"**{title}**\n\n{rows}\n")
-    return "\n".join(parts)
+def name_of(filled: Filled, value: Value) -> str:
+    """A cell as the table's labels call it: `4x4 at 20 %`."""
+    if value.row is None or value.column is None:
+        return value.cell
+    row, column = label(filled.table.rows, value.row), label(filled.table.columns, value.column)
+    return ", ".join(filter(None, (f"{row} at {column}", value.variant)))
 
 
-def text(table: Table, value: Value) -> str:
-    """One cell: the mean, its deviation over seeds, the published value; or why it is missing."""
-    show = _format(table.metric)
+def text(filled: Filled, value: Value) -> str:
+    """One cell: the mean and its deviation over seeds; or why it is missing, in part or whole."""
     if value.mean is None:
         return value.missing or "missing"
-    ours = show(value.mean)
+    ours = show_value(filled, value.mean)
     if value.sd is not None:
-        ours += f" ± {show(value.sd)} (n={len(value.results)})"
+        ours += f" ± {show_value(filled, value.sd)}"
     if value.missing:
-        ours += f" [{value.missing}]"
-    return ours if value.published is None else f"{ours} (paper {show(value.published)})"
+        ours += f" (n={len(value.results)}: {value.missing})"
+    return ours
+
+
+def show_value(filled: Filled, value: float) -> str:
+    """A value of the metric: `44.7%`, or a loss to four digits."""
+    return f"{value:.1%}" if filled.is_accuracy else f"{value:.4f}"
+
+
+def show_difference(filled: Filled, found: Difference) -> str:
+    """A difference with half of its interval: `+4.7 ± 1.4` points, or of losses."""
+    scale, digits = (100, 1) if filled.is_accuracy else (1, 4)
+    half = "" if found.half is None else f" ± {scale * found.half:.{digits}f}"
+    return f"{round(scale * found.mean, digits) + 0.0:+.{digits}f}{half}"  # never -0.0
+
+
+def _interval(filled: Filled) -> Show:
+    def show(value: Value) -> str:
+        found = bootstrap(value.results)
+        return " to ".join(show_value(filled, end) for end in found) if found else ""
+
+    return show
+
+
+def _published(filled: Filled) -> Show:
+    def show(value: Value) -> str:
+        return "" if value.published is None else show_value(filled, value.published)
+
+    return show
+
+
+def _minus_paper(filled: Filled) -> Show:
+    def show(value: Value) -> str:
+        found = beside_paper(filled, value)
+        return show_difference(filled, found) if found else ""
+
+    return show
+
+
+def references(filled: Filled) -> tuple[list[Comparison], list[Comparison]]:
+    """Comparisons that are shown: with no pretraining, and of losses over seeds by patch size."""
+    if filled.table.kind == "finetune":
+        return against_scratch(filled), []
+    above = against_row_above(filled)
+    return [], above if any(each.difference.n > 1 for each in above) else []
+
+
+def _minus(filled: Filled, comparisons: list[Comparison]) -> Show:
+    found = {each.cell: each for each in comparisons}
+
+    def show(value: Value) -> str:
+        if (each := found.get(value.cell)) is None:
+            return ""
+        return show_difference(filled, each.difference) + (" *" if each.holds else "")
+
+    return show
+
+
+def _plain(filled: Filled, name: str, words: str) -> Grid:
+    def show(value: Value) -> str:
+        return f"{value.yardsticks[name]:.4f}" if name in value.yardsticks else ""
+
+    header, body = _without_empty(filled, show)
+    return header, [[f"{words}, {row[0]}", *row[1:]] for row in body]
+
+
+def _without_empty(filled: Filled, show: Show) -> Grid:
+    header, body = grid(filled, show)
+    return header, [row for row in body if any(row[1:])]
 
 
 _YARDSTICKS = dict(zip(YARDSTICKS, ("black", "mean colour", "Gaussian inpainting"), strict=True))
-
-
-def _format(metric: str) -> Callable[[float], str]:
-    return "{:.1%}".format if metric.endswith("accuracy") else "{:.4f}".format
 
 
 def _ordered(values: Iterable[Scalar | None]) -> list[Any]:

@@ -1,14 +1,25 @@
-"""The results folder: a study's records and tables; nobody ever reads half a file of it."""
+"""The results folder: a study's records and what they say; nobody ever reads half a file."""
 
 from pathlib import Path
 
+import pyarrow as pa
 import yaml
 
 from model.errors import InputError
-from orchestrator.records import to_parquet
+from orchestrator.records import table_of, to_parquet
+from orchestrator.report import verdicts
 from orchestrator.report.collect import Records
-from orchestrator.report.layout import to_markdown
-from orchestrator.report.tables import Filled, fill_table, to_arrow
+from orchestrator.report.comparisons import all_comparisons
+from orchestrator.report.documents import to_latex, to_markdown
+from orchestrator.report.longform import (
+    COMPARISONS,
+    VERDICTS,
+    comparison_rows,
+    to_arrow,
+    to_csv,
+    verdict_rows,
+)
+from orchestrator.report.tables import Filled, fill_table
 from orchestrator.store import Store
 from orchestrator.study import StudySpec
 
@@ -29,7 +40,7 @@ def prepare(folder: Path) -> Store:
 
 
 def write_results(study: StudySpec, records: Records, folder: Path) -> list[Filled]:
-    """Write records and tables and return the tables."""
+    """Write records, tables, comparisons and verdicts, and return the tables."""
     store = Store(str(folder))
     # The images' place on one machine is no part of the study.
     spec = study.model_dump(mode="json", exclude={"data": {"path"}}, exclude_unset=True)
@@ -44,6 +55,28 @@ def write_results(study: StudySpec, records: Records, folder: Path) -> list[Fill
         store.write(f"{name}.parquet", to_parquet(table))
     filled = [fill_table(table, records) for table in study.tables]
     for table in filled:
-        store.write(f"{table.table.name}.parquet", to_parquet(to_arrow(table)))
-        store.write(f"{table.table.name}.md", to_markdown(table).encode())
+        for ending, content in as_files(table).items():
+            store.write(f"{table.table.name}.{ending}", content)
+    store.write("comparisons.parquet", to_parquet(_comparisons(filled)))
+    found = verdicts.verdicts(study, records)
+    store.write("verdicts.parquet", to_parquet(table_of(VERDICTS, verdict_rows(found))))
+    store.write("verdicts.md", verdicts.to_markdown(found).encode())
     return filled
+
+
+def as_files(filled: Filled) -> dict[str, bytes]:
+    """A table in every format, by the ending of its file's name."""
+    data = to_arrow(filled)
+    return {
+        "parquet": to_parquet(data),
+        "csv": to_csv(data).encode(),
+        "md": to_markdown(filled).encode(),
+        "tex": to_latex(filled).encode(),
+    }
+
+
+def _comparisons(tables: list[Filled]) -> pa.Table:
+    rows = []
+    for filled in tables:
+        rows += comparison_rows(filled, all_comparisons(filled))
+    return table_of(COMPARISONS, rows)

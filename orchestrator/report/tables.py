@@ -6,32 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-
 from orchestrator.ledger import YARDSTICKS
 from orchestrator.report.collect import Records
+from orchestrator.report.images import val_images
 from orchestrator.report.published import TABLES, Published
 from orchestrator.study import Scalar, Table
 
-# One row a cell of the printed table.
-SCHEMA = pa.schema(
-    [
-        pa.field("cell", pa.string(), nullable=False),
-        pa.field("row", pa.string()),
-        pa.field("column", pa.string()),
-        pa.field("metric", pa.string(), nullable=False),
-        pa.field("mean", pa.float64(), metadata={"unit": "as the metric"}),
-        pa.field("sd", pa.float64(), metadata={"unit": "as the metric, ddof 1"}),
-        pa.field("n", pa.int64(), nullable=False, metadata={"unit": "seeds"}),
-        pa.field("published", pa.float64(), metadata={"unit": "as the metric"}),
-        pa.field("missing", pa.string(), metadata={"unit": "why there is no value"}),
-        *(
-            pa.field(name, pa.float64(), metadata={"unit": "as the metric, mean over seeds"})
-            for name in YARDSTICKS
-        ),
-    ],
-    metadata={"maskgrid.table": "1"},
-)
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,21 +25,34 @@ class Value:
     column: Scalar | None
     variant: str
     """Values of the other axes, such as `model.init=he`; empty where there are none."""
-    results: tuple[float, ...]
+    by_seed: Mapping[int, float]
+    """The metric of each seed that has it."""
+    asked: int
+    """Seeds that were asked for."""
     missing: str | None
+    """Why the others have none: waiting, running, failed, skipped or no such metric."""
     published: float | None
+    parents: Mapping[int, str] = field(default_factory=dict)
+    """Trial each seed started from; for finetunings of a pretraining only."""
+    scratch: str | None = None
+    """The cell that finetunes the same recipe without pretraining, if there is one."""
     yardsticks: Mapping[str, float] = field(default_factory=dict)
     """Mean over seeds of the same loss with nothing learned; for reconstruction losses only."""
 
     @property
+    def results(self) -> tuple[float, ...]:
+        """The metric, one a seed."""
+        return tuple(self.by_seed.values())
+
+    @property
     def mean(self) -> float | None:
         """Mean over seeds."""
-        return statistics.fmean(self.results) if self.results else None
+        return statistics.fmean(self.results) if self.by_seed else None
 
     @property
     def sd(self) -> float | None:
         """Standard deviation over seeds, ddof 1; None for fewer than two."""
-        return statistics.stdev(self.results) if len(self.results) > 1 else None
+        return statistics.stdev(self.results) if len(self.by_seed) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -67,40 +61,43 @@ class Filled:
 
     table: Table
     values: tuple[Value, ...]
+    val_images: int | None = None
+    """Validation images behind each result; None for other images, or where nothing says."""
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether the metric is a share of images rather than a loss."""
+        return self.table.metric.endswith("accuracy")
+
+    @property
+    def unit(self) -> str:
+        """Unit of the metric."""
+        if self.is_accuracy:
+            return "share in [0,1]"
+        return "L1 in [0,1]" if self.table.kind == "pretrain" else "nats"
+
+    @property
+    def shows_published(self) -> bool:
+        """Whether any cell has a published value."""
+        return any(value.published is not None for value in self.values)
 
 
 def fill_table(table: Table, records: Records) -> Filled:
     """Read a table's metric for every cell of the study that has a trial of its kind."""
     trials = {row["trial_key"]: row for row in records.trials.to_pylist()}
-    epochs: dict[str, list[dict[str, Any]]] = {}
+    epochs: dict[str, list[Row]] = {}
     for row in records.epochs.to_pylist():
         epochs.setdefault(row["trial_key"], []).append(row)
-    by_cell: dict[str, list[dict[str, Any]]] = {}
+    by_cell: dict[str, list[Row]] = {}
     for cell in records.cells.to_pylist():
         if cell[f"{table.kind}_key"]:
             by_cell.setdefault(cell["cell"], []).append(cell)
-    return Filled(table, tuple(_value(table, cells, trials, epochs) for cells in by_cell.values()))
-
-
-def to_arrow(filled: Filled) -> pa.Table:
-    """The table in long form, one row a cell."""
-    table = filled.table
-    rows = [
-        {
-            "cell": value.cell,
-            "row": None if value.row is None else label(table.rows, value.row),
-            "column": None if value.column is None else label(table.columns, value.column),
-            "metric": table.metric,
-            "mean": value.mean,
-            "sd": value.sd,
-            "n": len(value.results),
-            "published": value.published,
-            "missing": value.missing,
-            **value.yardsticks,
-        }
-        for value in filled.values
+    scratch = _scratch(by_cell, trials) if table.kind == "finetune" else {}
+    values = [
+        _value(table, cells, trials, epochs, scratch.get(name)) for name, cells in by_cell.items()
     ]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    images = val_images(trials.values()) if table.metric.startswith("val_") else None
+    return Filled(table, tuple(values), images)
 
 
 AXES = {"patch_size": "patch", "mask_ratio": "masked"}
@@ -115,32 +112,53 @@ def label(axis: str, value: Scalar) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def _scratch(by_cell: Mapping[str, list[Row]], trials: Mapping[str, Row]) -> dict[str, str]:
+    """Pretrained cell -> the cell without a pretraining whose finetune recipe is the same."""
+    recipes = {}
+    for name, cells in by_cell.items():
+        recipe = json.loads(trials[cells[0]["finetune_key"]]["recipe"])
+        recipes[name] = json.dumps({**recipe, "seed": None}, sort_keys=True)
+    pretrained = {name for name, cells in by_cell.items() if cells[0]["pretrain_key"]}
+    alone = {recipes[name]: name for name in reversed([*by_cell]) if name not in pretrained}
+    return {name: alone[recipes[name]] for name in pretrained if recipes[name] in alone}
+
+
 def _value(
     table: Table,
-    cells: list[dict[str, Any]],
-    trials: dict[str, dict[str, Any]],
-    epochs: dict[str, list[dict[str, Any]]],
+    cells: list[Row],
+    trials: Mapping[str, Row],
+    epochs: Mapping[str, list[Row]],
+    scratch: str | None,
 ) -> Value:
     name, values = cells[0]["cell"], json.loads(cells[0]["values"])
     row, column = values.pop(table.rows, None), values.pop(table.columns, None)
     # Names of baseline and arms have no `=`: they stand by their names, whatever they set.
     inside = row is not None and column is not None and "=" in name
     published = TABLES[table.published] if table.published else None
-    keys = [cell[f"{table.kind}_key"] for cell in cells]
-    results, missing = _results(table, keys, trials, epochs)
+    keys = {cell["seed"]: cell[f"{table.kind}_key"] for cell in cells}
+    by_seed, missing = _results(table, keys, trials, epochs)
     return Value(
         cell=name,
         row=row if inside else None,
         column=column if inside else None,
         variant=", ".join(f"{axis}={label(axis, value)}" for axis, value in values.items()),
-        results=results,
+        by_seed=by_seed,
+        asked=len(cells),
         missing=missing,
         published=_beside(published, name, row, column) if published else None,
-        yardsticks=_beside_learning(table, [trials[key] for key in keys]),
+        parents=_parents(table, cells),
+        scratch=scratch,
+        yardsticks=_beside_learning(table, [trials[key] for key in keys.values()]),
     )
 
 
-def _beside_learning(table: Table, trials: list[dict[str, Any]]) -> dict[str, float]:
+def _parents(table: Table, cells: list[Row]) -> dict[int, str]:
+    if table.kind == "pretrain":
+        return {}
+    return {cell["seed"]: cell["pretrain_key"] for cell in cells if cell["pretrain_key"]}
+
+
+def _beside_learning(table: Table, trials: list[Row]) -> dict[str, float]:
     if table.kind != "pretrain" or table.metric != "val_loss":
         return {}
     known = [trial for trial in trials if trial[YARDSTICKS[0]] is not None]
@@ -151,21 +169,21 @@ def _beside_learning(table: Table, trials: list[dict[str, Any]]) -> dict[str, fl
 
 def _results(
     table: Table,
-    keys: list[str],
-    trials: dict[str, dict[str, Any]],
-    epochs: dict[str, list[dict[str, Any]]],
-) -> tuple[tuple[float, ...], str | None]:
-    """The metric of each trial that has it, and why others do not."""
-    results, missing = [], set()
-    for key in keys:
+    keys: Mapping[int, str],
+    trials: Mapping[str, Row],
+    epochs: Mapping[str, list[Row]],
+) -> tuple[dict[int, float], str | None]:
+    """The metric of each seed's trial that has it, and why others do not."""
+    results, missing = {}, set()
+    for seed, key in keys.items():
         result = _result(table, epochs.get(key, []))
         if trials[key]["state"] != "done":
             missing.add(trials[key]["state"])
         elif result is None:
             missing.add(f"no {table.metric}")
         else:
-            results.append(result)
-    return tuple(results), ", ".join(sorted(missing)) or None
+            results[seed] = result
+    return results, ", ".join(sorted(missing)) or None
 
 
 def _beside(
@@ -176,7 +194,7 @@ def _beside(
     return published.cells.get((row, column))
 
 
-def _result(table: Table, epochs: list[dict[str, Any]]) -> float | None:
+def _result(table: Table, epochs: list[Row]) -> float | None:
     if not epochs:
         return None
     chosen = epochs[-1]

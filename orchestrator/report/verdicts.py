@@ -1,6 +1,28 @@
-"""What the paper claims, tested on our numbers and said in words."""
+"""The paper's two claims, tested on a study's results and said in words.
 
+A claim holds, or is contradicted, where a two-sided test at level 0.05 says so; else nothing can
+be told. What a study does not ask (one patch size, no cell without pretraining) gets no verdict.
+"""
+
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from orchestrator.report.blocks import Blocks, loss_blocks, masked_pairs
+from orchestrator.report.collect import Records
+from orchestrator.report.statistics import (
+    ALPHA,
+    Difference,
+    binomial_error,
+    one_more,
+    paired,
+    trend,
+)
+from orchestrator.report.tables import Filled, Value, fill_table
+from orchestrator.study import TABLE_1, TABLE_2, StudySpec, Table
+
+Pair = tuple[Value, Value]
+"""A pretrained cell, and the same network finetuned alike without pretraining."""
 
 
 @dataclass(frozen=True)
@@ -15,3 +37,151 @@ class Verdict:
     """The verdict in a sentence."""
     statistic: str
     """What is behind it: test, statistic, p value, n."""
+
+    @property
+    def outcome(self) -> str:
+        """`holds`, `contradicted` or `cannot tell`."""
+        return {True: "holds", False: "contradicted", None: "cannot tell"}[self.holds]
+
+
+TITLE = "The paper's claims on these results"
+LOSS_GROWS = "Reconstruction loss grows with the patch size at every mask ratio."
+PRETRAINING_HELPS = "Pretraining on masked images raises the accuracy."
+
+
+def verdicts(study: StudySpec, records: Records) -> list[Verdict]:
+    """The paper's claims that the study asks about, each with its verdict."""
+    losses = fill_table(_table(study, TABLE_1), records)
+    accuracies = fill_table(_table(study, TABLE_2), records)
+    found = []
+    if blocks := loss_blocks(losses, records):
+        found.append(loss_grows(blocks))
+    if pairs := masked_pairs(accuracies, records):
+        found.append(pretraining_helps(accuracies, pairs))
+    return found
+
+
+def lines(found: Sequence[Verdict]) -> list[str]:
+    """One paragraph a verdict; one that says so where there is none."""
+    if not found:
+        return ["The study asks about none of the paper's claims."]
+    return [f"{v.outcome}: {v.claim} {v.words} ({v.statistic})" for v in found]
+
+
+def to_markdown(found: Sequence[Verdict]) -> str:
+    """The verdicts as a Markdown list."""
+    paragraphs = "".join(f"- {line}\n" for line in lines(found))
+    return f"**{TITLE}**\n\n{paragraphs}"
+
+
+def loss_grows(blocks: Blocks) -> Verdict:
+    """Page's trend test (1963): the order of the patch sizes within each mask ratio and seed.
+
+    Without an effect every order within a block is as likely as any other. A fall that seeds
+    confirm between two sizes (paired t, Holm) contradicts `at every ratio` whatever the trend.
+    Blocks count as independent replicates; with one seed that means: the ratios do.
+    """
+    sizes = ", ".join(f"{size}x{size}" for size in blocks.sizes)
+    behind = (
+        f"{_count(len(blocks.complete), 'block')}, one a mask ratio and seed; patch sizes {sizes}"
+    )
+    if len(blocks.sizes) < 3 or len(blocks.complete) < 2:
+        words = "To test it takes three patch sizes, and results in two blocks."
+        return Verdict(LOSS_GROWS, None, f"{_steps(blocks)} {words}", behind)
+    statistic, grows, falls = trend(blocks.complete)
+    p = min(1.0, 2 * min(grows, falls))
+    holds, words = _loss_verdict(blocks, p, grows < falls)
+    behind = f"Page's L = {statistic:g}, two-sided p = {p:.2g}; {behind}"
+    return Verdict(LOSS_GROWS, holds, f"{_steps(blocks)} {words}", behind)
+
+
+def _steps(blocks: Blocks) -> str:
+    up = sum(change > 0 for change in blocks.rises)
+    return f"It grows at {up} of {len(blocks.rises)} steps from one patch size to the next."
+
+
+def _loss_verdict(blocks: Blocks, p: float, grows: bool) -> tuple[bool | None, str]:
+    if falls := blocks.confirmed_falls():
+        return False, f"The seeds confirm that it falls at {falls[0]}."
+    if p >= ALPHA:
+        return None, "Noise could explain such an order."
+    if not grows:
+        return False, "Noise does not explain that it falls."
+    if min(blocks.rises) <= 0 or not all(found for _, found in blocks.settings):
+        return None, "Noise does not explain the trend; growth at every ratio is not shown."
+    return True, "Noise does not explain such an order."
+
+
+def pretraining_helps(filled: Filled, pairs: Sequence[Pair]) -> Verdict:
+    """Each masked pretraining against the same network, finetuned alike, without one.
+
+    Several seeds: a paired t-test of the mean gain of each seed. One seed: the t-test of one case
+    (Crawford & Howell 1998), in which the spread of the pretrained cells stands for the noise of
+    the one without; they differ in their masks too, so that it is too wide rather than too narrow.
+    """
+    known = [pair for pair in pairs if all(value.by_seed for value in pair)]
+    seeds = _shared(known)
+    if not seeds:
+        return Verdict(PRETRAINING_HELPS, None, "Too few cells have a result yet.", "n = 0")
+    gains = [statistics.fmean(_gains(known, seed)) for seed in seeds]
+    found = paired(gains) if len(seeds) > 1 else _by_cells(known, seeds[0])
+    holds = None if found.p is None or found.p >= ALPHA else found.mean > 0
+    above = sum(statistics.fmean(_gains([pair], *seeds)) > 0 for pair in known)
+    words = (
+        f"The mean change is {100 * found.mean:+.1f} points; {above} of {len(known)} "
+        f"cells are above the same network without pretraining. {_MEANING[holds]}"
+    )
+    if missing := len(pairs) - len(known):
+        words += f" Without a result: {_count(missing, 'cell')} more."
+    return Verdict(PRETRAINING_HELPS, holds, words, _behind(filled, found, len(seeds), known))
+
+
+_MEANING = {
+    True: "Noise does not explain that.",
+    False: "Noise does not explain that.",
+    None: "Noise could explain that.",
+}
+
+
+def _shared(pairs: Sequence[Pair]) -> list[int]:
+    """Seeds at which every cell of the pairs has a result."""
+    found = [set(value.by_seed) for pair in pairs for value in pair]
+    return sorted(set.intersection(*found)) if found else []
+
+
+def _gains(pairs: Sequence[Pair], *seeds: int) -> list[float]:
+    return [ours.by_seed[seed] - alone.by_seed[seed] for ours, alone in pairs for seed in seeds]
+
+
+def _by_cells(pairs: Sequence[Pair], seed: int) -> Difference:
+    """One seed: the pretrained cells against the one cell without, if it is one."""
+    alone = {each.cell: each.by_seed[seed] for _, each in pairs}
+    if len(alone) > 1 or len(pairs) < 3:
+        return Difference(statistics.fmean(_gains(pairs, seed)))
+    return one_more([ours.by_seed[seed] for ours, _ in pairs], *alone.values())
+
+
+def _behind(filled: Filled, found: Difference, seeds: int, pairs: Sequence[Pair]) -> str:
+    parts = [f"{_count(seeds, 'seed')}, {_count(len(pairs), 'cell')}"]
+    if found.p is None:
+        parts.insert(0, "no test: one seed and too few cells, or no spread")
+    elif found.low is not None and found.high is not None:
+        ends = f"{100 * found.low:+.1f} to {100 * found.high:+.1f} points"
+        test = "paired t" if seeds > 1 else "t of one case"
+        parts.insert(0, f"{test}, two-sided p = {found.p:.2g}, 95 % interval {ends}")
+    else:
+        parts.insert(0, f"sign flips, two-sided p = {found.p:.2g}")
+    if filled.val_images:
+        error = binomial_error(statistics.fmean(pairs[0][1].results), filled.val_images)
+        parts.append(f"binomial standard error of one accuracy {100 * error:.1f} points")
+    return "; ".join(parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def _table(study: StudySpec, default: Table) -> Table:
+    """The study's own table of the default's kind and metric, for its rule of selection."""
+    asked = (default.kind, default.metric)
+    return next((each for each in study.tables if (each.kind, each.metric) == asked), default)

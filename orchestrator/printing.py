@@ -1,0 +1,43 @@
+"""Tables and verdicts in the terminal."""
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.report.layout import sections
+from orchestrator.report.notes import notes
+from orchestrator.report.tables import Filled
+from orchestrator.report.verdicts import TITLE, Verdict, lines
+
+
+def print_results(tables: Iterable[Filled], found: Sequence[Verdict], console: Console) -> None:
+    """Print a study's tables with what stands below them, then its verdicts."""
+    for filled in tables:
+        for title, (header, body) in sections(filled, "[bold]{}[/]"):
+            console.print(f"\n[bold]{title}[/]", highlight=False)
+            console.print(_printed(header, body))
+        for sentence in notes(filled):
+            console.print(_bullet(sentence))
+    console.print(f"\n[bold]{TITLE}[/]\n", highlight=False)
+    for paragraph in lines(found):
+        console.print(_bullet(paragraph))
+    console.print()
+
+
+def _bullet(words: str) -> Table:
+    """Words that keep to their margin where a terminal breaks them."""
+    row = Table.grid(padding=(0, 1))
+    row.add_row("  -", Text(words))
+    return row
+
+
+def _printed(header: list[str], body: list[list[str]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in header:
+        table.add_column(column, justify="left" if column == header[0] else "right")
+    for row in body:
+        table.add_row(*row)
+    return table

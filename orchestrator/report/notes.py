@@ -1,0 +1,82 @@
+"""What one must know to read a table: epoch, seeds, noise, and whether the best is the best."""
+
+from orchestrator.report import statistics
+from orchestrator.report.comparisons import Comparison, against_best, best_of
+from orchestrator.report.layout import name_of, references, show_difference
+from orchestrator.report.published import TABLES
+from orchestrator.report.tables import Filled
+
+
+def notes(filled: Filled) -> list[str]:
+    """Sentences to stand below a table; none below a table without a result."""
+    if not any(value.by_seed for value in filled.values):
+        return []
+    found = [_reading(filled), _halves(filled), _binomial(filled), _best(filled)]
+    return [sentence for sentence in found if sentence]
+
+
+def _reading(filled: Filled) -> str:
+    epoch = "Read at the last epoch"
+    if filled.table.select == "best_on_dev":
+        epoch = "Read at the epoch that is best on the dev images (the last where there are none)"
+    seeds = max(value.asked for value in filled.values)
+    if seeds == 1:
+        return f"{epoch}; one seed, so that the noise between seeds is not known."
+    return f"{epoch}; mean ± standard deviation (ddof 1) of {seeds} seeds."
+
+
+def _halves(filled: Filled) -> str:
+    """What the ± of differences is made of; empty where there are none."""
+    paper = TABLES[filled.table.published] if filled.table.published else None
+    compared = any(references(filled))
+    if not (paper and filled.shows_published) and not compared:
+        return ""
+    head = "± of a difference is half of its 95 % interval"
+    if max(len(value.results) for value in filled.values) > 1:
+        parts = ["one run more, t over our seeds (minus the paper's)"] if paper else []
+        parts += ["paired t over seeds (minus another cell)"] if compared else []
+        star = "; * holds after Holm's correction" if compared else ""
+        return f"{head}: {', '.join(parts)}{star}."
+    if not (filled.is_accuracy and filled.val_images):
+        return "Differences have no interval: of one seed's loss no noise is known."
+    theirs = f", the paper's of {paper.images:,}" if paper else ""
+    images = f"the binomial noise of {filled.val_images:,} images{theirs}"
+    return f"{head}, by {images}; the noise between seeds is not in it."
+
+
+def _binomial(filled: Filled) -> str:
+    if not filled.is_accuracy:
+        return ""
+    if not filled.val_images:
+        return "Binomial error of the accuracies: not known, the records do not count the images."
+    shares = [value.mean for value in filled.values if value.mean is not None]
+    most = max(statistics.binomial_error(share, filled.val_images) for share in shares)
+    return (
+        f"Binomial standard error of one accuracy on {filled.val_images:,} validation images: "
+        f"up to {100 * most:.1f} points."
+    )
+
+
+def _best(filled: Filled) -> str:
+    found, best = against_best(filled), best_of(filled)
+    if best is None or not found:
+        return ""
+    head = f"Best: {name_of(filled, best)}"
+    if any(each.difference.n == 1 for each in found):
+        return f"{head}, by one seed, which does not tell cells from the noise between seeds."
+    closest = max(found, key=lambda each: 1.0 if each.difference.p is None else each.difference.p)
+    if closest.holds:
+        worst = f"paired t, Holm, largest p {closest.p_holm:.2g}"
+        return f"{head}, apart from every other cell ({worst})."
+    return f"{head}, not told apart from {_versus(filled, closest)}"
+
+
+def _versus(filled: Filled, found: Comparison) -> str:
+    [other] = [value for value in filled.values if value.cell == found.cell]
+    points = " points" if filled.is_accuracy else ""
+    p = "" if found.p_holm is None else f", p {found.p_holm:.2g} by Holm"
+    head = f"{name_of(filled, other)} ({show_difference(filled, found.difference)}{points}{p}): "
+    if found.seeds_needed is None:
+        return f"{head}no number of seeds up to {statistics.MOST_SEEDS} can be named that would."
+    more = max(1, found.seeds_needed - found.difference.n)
+    return f"{head}about {more} more seeds would (power {statistics.POWER:g})."

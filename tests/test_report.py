@@ -1,0 +1,94 @@
+"""`maskgrid report`, on a store whose trials' numbers are made up."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import StudyWriter
+
+from model.rows import EpochRow
+from orchestrator import cli
+from orchestrator.graph import TrialSpec
+from orchestrator.ledger import Outcome, SavedCheckpoint
+from orchestrator.planning import make_plan
+
+Number = Callable[[TrialSpec], float]
+SPACE = {"patch_size": {"grid": [2, 4, 8]}, "mask_ratio": {"grid": [0.2, 0.4, 0.6]}}
+
+
+def size_of(trial: TrialSpec) -> int:
+    return int(trial.recipe.train.mask.patch_size)  # type: ignore[union-attr]
+
+
+def report(monkeypatch: pytest.MonkeyPatch, study: Path, *more: str) -> int:
+    root = study.parent
+    places = [("store", root / "store"), ("results", root / "results"), ("cache", root / "cache")]
+    options = [part for name, path in places for part in (f"--{name}", str(path))]
+    monkeypatch.setattr(sys, "argv", ["maskgrid", "report", str(study), *options, *more])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def fill(study: Path, loss: Number) -> None:
+    """Every trial done: pretrainings with a loss, finetunings with an accuracy of a half."""
+    plan = make_plan(study, str(study.parent / "store"))
+    for key, trial in plan.graph.trials.items():
+        pretrain = trial.kind == "pretrain"
+        row = EpochRow(
+            epoch=1, step=1, learning_rate=0.1, train_loss=1.0, train_accuracy=None, dev_loss=None,
+            dev_accuracy=None, val_loss=loss(trial) if pretrain else 1.0,
+            val_accuracy=None if pretrain else 0.5, train_images=12, train_seconds=1.0,
+            eval_seconds=1.0,
+        )  # fmt: skip
+        plan.ledger.save_epoch(key, [row], SavedCheckpoint(1, b"w", b"o"))
+        done = Outcome(state="done", finished_at="2026-01-01", provenance={"val_images": 6})
+        plan.ledger.finish(key, b"w", done)
+
+
+@pytest.mark.parametrize(
+    ("loss", "code", "outcome"),
+    [
+        (lambda trial: 0.01 * size_of(trial), 0, "holds"),
+        (lambda trial: 0.1 - 0.01 * size_of(trial), 1, "contradicted"),
+        (lambda trial: 0.1, 0, "cannot tell"),
+    ],
+)
+def test_check_fails_where_a_claim_is_contradicted(
+    write_study: StudyWriter,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    loss: Number,
+    code: int,
+    outcome: str,
+) -> None:
+    study = write_study(space=SPACE)
+    fill(study, loss)
+    assert report(monkeypatch, study, "--check") == code
+    # The verdict is printed and written, whatever the code; without --check it is no failure.
+    assert f"{outcome}: Reconstruction loss" in capsys.readouterr().out
+    assert f"{outcome}: Rec" in (study.parent / "results/verdicts.md").read_text()
+    assert report(monkeypatch, study) == 0
+
+
+def test_the_terminal_shows_tables_with_notes_in_80_columns(
+    write_study: StudyWriter, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_study(space=SPACE, seeds=[0, 1, 2])
+    fill(study, lambda trial: 0.01 * size_of(trial) + 0.001 * trial.recipe.seed)
+    monkeypatch.setenv("COLUMNS", "80")
+    report(monkeypatch, study)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "0.0210 ± 0.0010" in shown
+    # sqrt(.25 / 6), and the images that the trials themselves counted.
+    assert "on 6 validation images: up to 20.4 points" in " ".join(shown.split())
+
+
+def test_nothing_done_is_no_contradiction(
+    write_study: StudyWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert report(monkeypatch, write_study(space=SPACE), "--check") == 0
+    # Wrong input stays 2.
+    assert report(monkeypatch, write_study(pretrain={"epoch": 3}), "--check") == 2
