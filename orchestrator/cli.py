@@ -6,7 +6,7 @@ import sys
 import typer
 
 from model.errors import InputError
-from orchestrator.commands import data
+from orchestrator.commands import data, store
 from orchestrator.commands.plan import plan
 from orchestrator.commands.report import report
 from orchestrator.commands.run import run
@@ -19,6 +19,7 @@ app = typer.Typer(
 for command in (plan, run, report):
     app.command()(command)
 app.add_typer(data.app, name="data")
+app.add_typer(store.app, name="store")
 
 
 def main() -> None:

@@ -13,10 +13,12 @@ from orchestrator.interrupts import Interrupts, go_on, stop_tune
 from orchestrator.planning import Plan
 from orchestrator.printing import print_results
 from orchestrator.provenance import of_code
+from orchestrator.remembered import note_of, remember
 from orchestrator.report.collect import collect
 from orchestrator.report.results import prepare, write_results
 from orchestrator.report.verdicts import Verdict, verdicts
 from orchestrator.unlearned import measure
+from orchestrator.weights import drop_unkept
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,12 @@ def run_study(
         with console.status("reading the images"):
             # What does not decode, or too few images of a class, is refused before any trial.
             split(load(plan.study.data, options.cache), plan.study.data)
+    remember(plan.ledger.store, note_of(plan.study, plan.graph))
     with interrupts.doing(go_on):
         if plan.count(State.WAITING):
             _train(plan, again, options, console, interrupts)
         write_and_print(plan, options.results, options.cache, console, not interrupts.asked)
+        drop_unkept(plan, console)
         _print_failures(plan, console)
         _print_left(plan, options, console)
     return plan.board.complete

@@ -4,6 +4,7 @@ A store is a folder, a network mount or a bucket URI (whatever pyarrow.fs opens)
 ever unpickled.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -28,6 +29,14 @@ class Paths:
     """The only place that knows file names; all relative to the store's root."""
 
     schema = "maskgrid.json"
+    trials = "trials"
+    studies = "studies"
+    ray = ("tune", "train")
+
+    @staticmethod
+    def study(label: str) -> str:
+        """What a study asked for when it last ran."""
+        return f"studies/{label}.json"
 
     @staticmethod
     def trial(key: str) -> str:
@@ -214,6 +223,18 @@ class Store:
         selector = fs.FileSelector(self._path(folder), allow_not_found=True)
         infos = self._fs.get_file_info(selector)
         return sorted(info.base_name for info in infos if not info.base_name.startswith("."))
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Bytes of every file below a folder, hidden ones too, by its name in the store."""
+        selector = fs.FileSelector(self._path(folder), recursive=True, allow_not_found=True)
+        infos = self._fs.get_file_info(selector)
+        files = (info for info in infos if info.type == fs.FileType.File)
+        return {info.path[len(self._path("")) :]: info.size for info in files}
+
+    def delete_folder(self, name: str) -> None:
+        """Remove a folder with all that lies in it, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.delete_dir(self._path(name))
 
     def delete(self, name: str) -> None:
         """Remove a file if it is there."""

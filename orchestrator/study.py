@@ -18,6 +18,7 @@ from model.errors import InputError
 Scalar = bool | int | float | str
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Count = Annotated[int, Field(ge=1)]
+KeepWeights = Literal["all", "parents", "none"]
 
 # Short names for the two axes of the paper.
 ALIASES = {"patch_size": "pretrain.mask.patch_size", "mask_ratio": "pretrain.mask.ratio"}
@@ -141,6 +142,9 @@ class Runtime(Config):
     """Upper bound on trials at once; None fills the cluster."""
     max_restarts: Annotated[int, Field(ge=0)] = 2
     """Times a trial is started again after a worker, actor or node was lost."""
+    keep_weights: KeepWeights = "all"
+    """Final weights that stay in the store after a run: of every trial, of those that others start
+    from, or none. Weights that a child still waits for always stay; see `orchestrator.weights`."""
 
 
 TABLE_1 = Table(

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator.commands.options import DEFAULT_STORE, Data, StoreUri, Study
+from orchestrator.difference import show as show_difference
 from orchestrator.graph import State
 from orchestrator.planning import Plan, make_plan
 
@@ -26,6 +27,7 @@ def plan(
         console.print(f"Images not found, so all keys are provisional: {made.warning}\n")
     console.print(_trial_table(made))
     console.print(made.summary, highlight=False)
+    show_difference(made, console)
     if recipes:
         for trial in made.graph.trials.values():
             typer.echo(trial.model_dump_json(indent=2))

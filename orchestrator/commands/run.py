@@ -19,6 +19,7 @@ from orchestrator.commands.options import (
     Study,
     default_cache,
 )
+from orchestrator.difference import show as show_difference
 from orchestrator.planning import make_plan
 
 
@@ -45,6 +46,7 @@ def run(
     made = make_plan(study, store, data)
     console = Console()
     console.print(made.summary, highlight=False)
+    show_difference(made, console)
     options = RunOptions(
         results=results or Path("results") / made.study.name,
         cache=cache or default_cache(),

@@ -1,0 +1,159 @@
+"""`maskgrid store`: what lies in a store, and deleting what nobody needs."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from model.errors import InputError
+from orchestrator.commands.options import DEFAULT_STORE, StoreUri
+from orchestrator.housekeeping import delete as delete_trials
+from orchestrator.housekeeping import delete_ray_files
+from orchestrator.remembered import forget as forget_study
+from orchestrator.stock import Stock, StoredTrial, open_store, take_stock
+
+app = typer.Typer(no_args_is_help=True, help="See what lies in a store; delete what nobody needs.")
+
+_NOBODY = "no study"
+
+
+@app.command("list")
+def list_trials(
+    store: StoreUri = DEFAULT_STORE,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: sizes in bytes.")] = False,
+) -> None:
+    """Show every trial in a store: its state, its size and which studies use it."""
+    ledger = open_store(store)
+    stock = take_stock(ledger)
+    if as_json:
+        typer.echo(json.dumps(_as_json(ledger.store.name, stock), indent=2))
+        return
+    console = Console()
+    console.print(_table(stock))
+    for line in _totals(stock):
+        console.print(line, highlight=False, markup=False)
+
+
+@app.command()
+def delete(
+    keys: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY]...", help="Trials to delete.")
+    ] = None,
+    store: StoreUri = DEFAULT_STORE,
+    unused: Annotated[
+        bool, typer.Option("--unused", help="Delete the trials that no study uses any more.")
+    ] = False,
+    ray_files: Annotated[
+        bool, typer.Option("--ray-files", help="Delete Ray's own files, TensorBoard's among them.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete the named trials even if a study uses them.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete whole trials, or what Ray left; asks first."""
+    _check(keys or [], unused, ray_files, force)
+    ledger = open_store(store)
+    stock = take_stock(ledger)
+    chosen = stock.unused if unused else stock.named(keys or [], force)
+    said = [*_said(chosen), *([f"Ray's own files ({decimal(stock.ray_bytes)})"] * ray_files)]
+    if not said:
+        typer.echo("nothing to delete")
+        return
+    if not yes and not _confirmed(" and ".join(said)):
+        typer.echo("nothing deleted")
+        return
+    if ray_files:
+        delete_ray_files(ledger, stock)
+    deleted, unknown = delete_trials(ledger, [trial.key for trial in chosen], force)
+    _tell(chosen, deleted, unknown)
+
+
+@app.command()
+def forget(
+    name: Annotated[str, typer.Argument(help="A study, as `store list` names it.")],
+    store: StoreUri = DEFAULT_STORE,
+) -> None:
+    """Forget a study that is no longer wanted; its trials stay, unused, until they are deleted."""
+    ledger = open_store(store)
+    note = forget_study(ledger.store, name)
+    asked = f" and the {len(note.trials)} trials it asked for" if note else ""
+    typer.echo(f"forgot {name}{asked}; `maskgrid store delete --unused` deletes what nobody uses")
+
+
+def _check(keys: list[str], unused: bool, ray_files: bool, force: bool) -> None:
+    if keys and unused:
+        raise InputError("name trials, or give --unused; not both")
+    if not (keys or unused or ray_files):
+        raise InputError("store delete: what? choices: trial keys, --unused, --ray-files")
+    if force and not keys:
+        raise InputError("--force is for trials that are named one by one")
+
+
+def _confirmed(what: str) -> bool:
+    if not sys.stdin.isatty():
+        raise InputError(f"would delete {what}; no terminal to ask at, so give --yes")
+    return typer.confirm(f"Delete {what} for good?")
+
+
+def _said(chosen: list[StoredTrial]) -> list[str]:
+    size = decimal(sum(trial.bytes for trial in chosen))
+    return [f"{_counted(len(chosen))} ({size})"] if chosen else []
+
+
+def _tell(chosen: list[StoredTrial], deleted: list[str], unknown: list[str]) -> None:
+    if chosen:
+        typer.echo(f"deleted {_counted(len(deleted))}")
+    for trial in chosen:
+        if trial.key not in deleted:
+            typer.echo(f"kept {trial.key}: a run has asked for it meanwhile")
+    for name in unknown:
+        typer.echo(f"kept {name}: not a file of maskgrid's")
+
+
+def _table(stock: Stock) -> Table:
+    table = Table(box=None, padding=(0, 1), show_edge=False, header_style="bold")
+    for column in ("trial", "state"):
+        table.add_column(column, no_wrap=True)
+    for column in ("size", "weights"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("used by", overflow="fold")
+    for trial in stock.trials.values():
+        weights = "-" if trial.weights_bytes is None else decimal(trial.weights_bytes)
+        users = ", ".join(trial.used_by) or f"[dim]{_NOBODY}[/]"
+        table.add_row(trial.key, trial.state, decimal(trial.bytes), weights, users)
+    return table
+
+
+def _totals(stock: Stock) -> list[str]:
+    everything = list(stock.trials.values())
+    used = [trial for trial in everything if trial.used_by]
+    rest = [trial for trial in everything if not trial.used_by]
+    return [
+        f"{_with_size(everything)}: {_with_size(used)} used by a study, "
+        f"{_with_size(rest)} by {_NOBODY}",
+        f"Ray's own files: {decimal(stock.ray_bytes)}",
+    ]
+
+
+def _with_size(trials: list[StoredTrial]) -> str:
+    return f"{_counted(len(trials))} ({decimal(sum(trial.bytes for trial in trials))})"
+
+
+def _counted(number: int) -> str:
+    return f"{number} trial" if number == 1 else f"{number} trials"
+
+
+def _as_json(name: str, stock: Stock) -> dict[str, Any]:
+    trials = [{"key": t.key, "kind": t.kind, **asdict(t)} for t in stock.trials.values()]
+    return {
+        "store": name,
+        "studies": list(stock.studies),
+        "trials": trials,
+        "ray_bytes": stock.ray_bytes,
+    }

@@ -1,0 +1,52 @@
+"""Deleting one trial so that a crash at any moment leaves no trial that looks better than it is.
+
+The outcome goes first: from then on the trial counts as not done. The spec is next, at which a run
+that trains it notices. Checkpoints go before the rows they need, each one's committing file before
+its parts. Only files that maskgrid itself writes are deleted.
+"""
+
+import re
+
+from orchestrator.store import Paths, Store
+
+_ORDER = (
+    r"outcome\.json",
+    r"spec\.json",
+    r"checkpoints/\d+\.json",
+    r"checkpoints/\d+\.(safetensors|pt)",
+    r"(weights\.safetensors|epochs\.parquet|yardsticks\.json)",
+    r"(attempts|lease)/\d+\.json",
+)
+# What a write that was cut off leaves of any of them.
+_CUT_OFF = re.compile(r"((?:\w+/)?)\.(.+)\.[0-9a-f]{8}(?:\.part)?")
+
+
+def rank(name: str) -> int | None:
+    """When a file of a trial's folder is to be deleted, from 0; None if it is none of maskgrid's.
+
+    Args:
+        name: relative to the trial's folder.
+    """
+    for place, pattern in enumerate(_ORDER):
+        if re.fullmatch(pattern, name):
+            return place
+    cut_off = _CUT_OFF.fullmatch(name)
+    if cut_off and rank("".join(cut_off.groups())) is not None:
+        return len(_ORDER)
+    return None
+
+
+def delete_trial(store: Store, key: str) -> list[str]:
+    """Delete what maskgrid wrote of a trial; returns files in its folder that are not maskgrid's.
+
+    To call it again after a crash finishes what was begun.
+    """
+    folder = f"{Paths.trial(key)}/"
+    ranks = {name: rank(name.removeprefix(folder)) for name in store.sizes(folder.rstrip("/"))}
+    ours = [(place, name) for name, place in ranks.items() if place is not None]
+    for _, name in sorted(ours):
+        store.delete(name)
+    unknown = [name for name, place in ranks.items() if place is None]
+    if not unknown and not store.sizes(Paths.trial(key)):
+        store.delete_folder(Paths.trial(key))
+    return sorted(unknown)

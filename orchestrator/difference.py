@@ -1,0 +1,160 @@
+"""What an edit of a study file changes, against what the study asked for when it last ran."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from orchestrator.graph import State
+from orchestrator.planning import Plan
+from orchestrator.remembered import AskedCell, Remembered, note_of, place_of, recall_readable
+from orchestrator.store import Paths, Store
+
+_NAMED = 6  # cells of a list that are named one by one
+
+Change = tuple[str, str, str]
+"""Recipe field, value before, value now."""
+
+
+def show(plan: Plan, console: Console) -> None:
+    """Print what changed since the study last ran in this store; nothing where nothing did."""
+    for place, line in enumerate(lines(plan)):
+        text = Text(line, style="bold" if place == 0 else "")
+        console.print(Padding(text, (0, 0, 0, 2 if place else 0)))
+
+
+def lines(plan: Plan) -> list[str]:
+    """A headline and what changed, one thing a line; empty where nothing did."""
+    new = note_of(plan.study, plan.graph)
+    label, old = place_of(plan.ledger.store, new)
+    if old is None:
+        return _of_namesake(label, new.name)
+    if plan.warning:
+        return [f"what changed since {label} last ran cannot be told without the images"]
+    told = [*_of_cells(old, new), *_of_seeds(old, new), *_of_trials(plan, label, old, new)]
+    return [f"since {label} last ran in this store:", *told] if told else []
+
+
+def changes(old: Remembered, new: Remembered, before: AskedCell, now: AskedCell) -> list[Change]:
+    """Recipe fields in which a cell's trials differ, by path; empty for equal trials."""
+    found: dict[str, Change] = {}
+    if bool(before.pretrain) != bool(now.pretrain):
+        found["pretrain"] = ("pretrain", _said(bool(before.pretrain)), _said(bool(now.pretrain)))
+    for first, second in ((before.pretrain, now.pretrain), (before.finetune, now.finetune)):
+        if first and second and first != second:
+            left, right = _fields(old.trials[first].recipe), _fields(new.trials[second].recipe)
+            for path in [*left, *(path for path in right if path not in left)]:
+                sides = left.get(path, "not there"), right.get(path, "not there")
+                if sides[0] != sides[1]:
+                    found[path] = (path, *sides)
+    return list(found.values())
+
+
+def _of_namesake(label: str, name: str) -> list[str]:
+    if label == name:
+        return []  # its first run here
+    return [
+        f"another study named {name} ran in this store, with no cell or trial in common:",
+        f"this one is remembered as {label}, and neither touches the other's trials",
+    ]
+
+
+def _of_cells(old: Remembered, new: Remembered) -> list[str]:
+    before, now = _by_name(old), _by_name(new)
+    told = []
+    if added := [name for name in now if name not in before]:
+        told.append(f"added: {_listed(added)}")
+    if removed := [name for name in before if name not in now]:
+        told.append(f"removed: {_listed(removed)}")
+    groups: dict[str, list[str]] = defaultdict(list)
+    common = [name for name in now if name in before]
+    for name in common:
+        for seed in now[name].keys() & before[name].keys():
+            first, second = before[name][seed], now[name][seed]
+            if (first.pretrain, first.finetune) != (second.pretrain, second.finetune):
+                groups[_reason(old, new, changes(old, new, first, second))].append(name)
+                break
+    for reason, names in groups.items():
+        every = len(names) == len(common) > 1
+        told.append(f"changed: {'every cell' if every else _listed(names)}: {reason}")
+    return told
+
+
+def _reason(old: Remembered, new: Remembered, found: list[Change]) -> str:
+    if old.recipe_version != new.recipe_version:
+        found = [*found, ("recipe version", str(old.recipe_version), str(new.recipe_version))]
+    said = [
+        "other images" if path == "data.fingerprint" else f"{path} {before} -> {now}"
+        for path, before, now in found
+    ]
+    return ", ".join(said) or "for no reason that the store remembers"
+
+
+def _of_seeds(old: Remembered, new: Remembered) -> list[str]:
+    before, now = ({asked.seed for asked in note.cells} for note in (old, new))
+    told = [("seeds added", now - before), ("seeds removed", before - now)]
+    return [f"{what}: {', '.join(map(str, sorted(seeds)))}" for what, seeds in told if seeds]
+
+
+def _of_trials(plan: Plan, label: str, old: Remembered, new: Remembered) -> list[str]:
+    asked = [key for key in new.trials if key not in old.trials]
+    there = sum(plan.board.states[key] is State.CACHED for key in asked)
+    told = []
+    if asked:
+        told.append(f"{len(asked)} new trials: {len(asked) - there} to train, {there} in the store")
+    if again := _parents_without_weights(plan):
+        told.append(f"trained again, since its weights were dropped: {_listed(again)}")
+    if unused := _left_unused(plan.ledger.store, label, old.trials.keys() - new.trials.keys()):
+        told.append(f"{unused} trials stay in the store, unused: see `maskgrid store list`")
+    return told
+
+
+def _parents_without_weights(plan: Plan) -> list[str]:
+    states, trials = plan.board.states, plan.graph.trials.values()
+    parents = {trial.parent for trial in trials if states[trial.key] is State.WAITING}
+    cached = sorted(key for key in parents if key and states[key] is State.CACHED)
+    store = plan.ledger.store
+    return [key for key in cached if Paths.weights(key) not in store.sizes(Paths.trial(key))]
+
+
+def _left_unused(store: Store, label: str, left: set[str]) -> int:
+    """How many of the trials that one study no longer asks for lie there, used by no other."""
+    for other, note in recall_readable(store).items() if left else ():
+        if note is None:
+            return 0  # it may use any of them
+        left = left - note.trials.keys() if other != label else left
+    return sum(store.read(Paths.spec(key)) is not None for key in left)
+
+
+def _by_name(note: Remembered) -> dict[str, dict[int, AskedCell]]:
+    found: dict[str, dict[int, AskedCell]] = defaultdict(dict)
+    for asked in note.cells:
+        found[asked.cell][asked.seed] = asked
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return "; ".join(names[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _fields(recipe: dict[str, Any]) -> dict[str, str]:
+    """A recipe's values by dotted path as a study file spells it."""
+    named = {recipe["kind"] if name == "train" else name: recipe[name] for name in recipe}
+    return {path: _said(value) for path, value in _leaves(named) if path not in ("kind", "seed")}
+
+
+def _leaves(node: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

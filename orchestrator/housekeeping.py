@@ -1,0 +1,64 @@
+"""Deleting from a store what was chosen, and nothing that turned out to be needed meanwhile."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from model.errors import InputError
+from orchestrator.busy import held
+from orchestrator.deletion import delete_trial
+from orchestrator.ledger import Ledger
+from orchestrator.remembered import recall_all
+from orchestrator.stock import KEY, Stock, users
+from orchestrator.store import Paths, Store
+
+_KEY_AT_END = re.compile(rf"{KEY.pattern}$")
+
+
+def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[list[str], list[str]]:
+    """Delete whole trials, with what Ray left of them.
+
+    Each is looked at again right before: one that a run has begun to train, or (without `force`)
+    that a study has asked for meanwhile, stays.
+
+    Returns:
+        The keys that were deleted, and files in their folders that are not maskgrid's and stay.
+
+    Raises:
+        InputError: a study's note cannot be read.
+    """
+    store, deleted, unknown = ledger.store, [], []
+    left_by_ray = _ray_folders(store)
+    for key in keys:
+        used = not force and users(recall_all(store), key)
+        if used or held(store, key):
+            continue
+        unknown += delete_trial(store, key)
+        for folder in left_by_ray[key]:
+            store.delete_folder(folder)
+        deleted.append(key)
+    return deleted, unknown
+
+
+def delete_ray_files(ledger: Ledger, stock: Stock) -> None:
+    """Delete Ray's own folders in the store, TensorBoard's files among them.
+
+    Raises:
+        InputError: a run is at work in the store.
+    """
+    if running := [key for key, trial in stock.trials.items() if trial.state == "running"]:
+        raise InputError(f"Ray's files are in use: trial {running[0]} is being trained just now")
+    for folder in Paths.ray:
+        ledger.store.delete_folder(folder)
+
+
+def _ray_folders(store: Store) -> dict[str, set[str]]:
+    """Folders that Ray Tune and Ray Train made for single trials, by key."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for folder in Paths.ray:
+        for name in store.sizes(folder):
+            # tune/STUDY/KEY/... and train/STUDY-KEY/...
+            top = "/".join(name.split("/")[: 3 if folder == "tune" else 2])
+            if (found_key := _KEY_AT_END.search(top)) and top != name:
+                found[found_key[0]].add(top)
+    return found

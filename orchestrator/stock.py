@@ -1,0 +1,134 @@
+"""What lies in a store, which study uses it, and what of it may be deleted."""
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from model.errors import InputError
+from orchestrator.busy import held
+from orchestrator.deletion import rank
+from orchestrator.ledger import Ledger
+from orchestrator.remembered import Remembered, recall_all
+from orchestrator.store import Paths, Store
+
+KEY = re.compile(r"[a-z]+-[0-9a-f]{12}")
+
+TrialState = Literal["done", "failed", "running", "unfinished"]
+
+
+@dataclass(frozen=True)
+class StoredTrial:
+    """One trial as it lies in the store."""
+
+    key: str
+    state: TrialState
+    bytes: int
+    """Size of its files."""
+    weights_bytes: int | None
+    """Of it, final weights; None where there are none."""
+    used_by: tuple[str, ...]
+    """Labels of the studies that asked for it when they last ran."""
+
+    @property
+    def kind(self) -> str:
+        """`pretrain` or `finetune`."""
+        return self.key.partition("-")[0]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """All that lies in a store."""
+
+    trials: dict[str, StoredTrial]
+    studies: tuple[str, ...]
+    """Labels of the studies that the store remembers."""
+    ray_bytes: int
+    """Size of what Ray left: state that is never read again, and TensorBoard's curves."""
+
+    def named(self, keys: Iterable[str], force: bool) -> list[StoredTrial]:
+        """The trials of some keys, all of which may be deleted.
+
+        Args:
+            force: let go what a study uses, too.
+
+        Raises:
+            InputError: a key is not there, is being trained, or is used and `force` was not given.
+        """
+        found = [self._trial(key) for key in dict.fromkeys(keys)]
+        for trial in found:
+            if trial.state == "running":
+                raise InputError(f"trial {trial.key} is being trained just now")
+            if trial.used_by and not force:
+                studies = ", ".join(trial.used_by)
+                raise InputError(
+                    f"trial {trial.key} is used by {studies}; --force deletes it all the same, "
+                    "and the study trains it again"
+                )
+        return found
+
+    @property
+    def unused(self) -> list[StoredTrial]:
+        """Trials that no study uses and no run is at work on."""
+        trials = self.trials.values()
+        return [trial for trial in trials if not trial.used_by and trial.state != "running"]
+
+    def _trial(self, key: str) -> StoredTrial:
+        if key not in self.trials:
+            near = difflib.get_close_matches(key, self.trials, n=3, cutoff=0.6)
+            raise InputError(f"no trial {key!r} in the store; nearest: {', '.join(near) or 'none'}")
+        return self.trials[key]
+
+
+def open_store(uri: str) -> Ledger:
+    """The ledger of a store that is there.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    store = Store(uri)
+    store.check()
+    if store.read(Paths.schema) is None:
+        raise InputError(f"store {store.name}: there is none here; `maskgrid run` makes one")
+    return Ledger(store)
+
+
+def take_stock(ledger: Ledger) -> Stock:
+    """Look through a store.
+
+    Raises:
+        InputError: a study's note cannot be read.
+    """
+    notes = recall_all(ledger.store)
+    sizes = _sizes_by_key(ledger.store)
+    trials = {key: _stored(ledger, key, sizes[key], notes) for key in sorted(sizes)}
+    ray = sum(sum(ledger.store.sizes(folder).values()) for folder in Paths.ray)
+    return Stock(trials, tuple(notes), ray)
+
+
+def _stored(
+    ledger: Ledger, key: str, sizes: dict[str, int], notes: dict[str, Remembered]
+) -> StoredTrial:
+    outcome = ledger.outcome(key)
+    state: TrialState = outcome.state if outcome else "unfinished"
+    if held(ledger.store, key):
+        state = "running"
+    weights = sizes.get(Paths.weights(key))
+    return StoredTrial(key, state, sum(sizes.values()), weights, users(notes, key))
+
+
+def users(notes: dict[str, Remembered], key: str) -> tuple[str, ...]:
+    """Labels of the studies that use a trial."""
+    return tuple(label for label, note in notes.items() if key in note.trials)
+
+
+def _sizes_by_key(store: Store) -> dict[str, dict[str, int]]:
+    """Files and their sizes of every folder that holds a trial; other folders are not ours."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, size in store.sizes(Paths.trials).items():
+        key, _, inner = name.removeprefix(f"{Paths.trials}/").partition("/")
+        if KEY.fullmatch(key):
+            found[key] |= {name: size} if rank(inner) is not None else {}
+    return {key: sizes for key, sizes in found.items() if sizes}
