@@ -1,30 +1,37 @@
 """What an edit of a study file changes, against what the study asked for when it last ran."""
 
 import json
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.text import Text
 
 from orchestrator.graph import State
 from orchestrator.planning import Plan
-from orchestrator.remembered import AskedCell, Remembered, note_of, place_of, recall_readable
+from orchestrator.remembered import Remembered, note_of, place_of, recall_readable
 from orchestrator.store import Paths, Store
 
 _NAMED = 6  # cells of a list that are named one by one
 
 Change = tuple[str, str, str]
 """Recipe field, value before, value now."""
+Asked = tuple[str | None, str]
+"""A cell's pretrain and finetune trial at one seed."""
+Cells = dict[str, dict[int, Asked]]
+"""What each cell asks for, by name and seed."""
 
 
 def show(plan: Plan, console: Console) -> None:
     """Print what changed since the study last ran in this store; nothing where nothing did."""
     for place, line in enumerate(lines(plan)):
-        text = Text(line, style="bold" if place == 0 else "")
-        console.print(Padding(text, (0, 0, 0, 2 if place else 0)))
+        indent = "  " if place else ""
+        shown = textwrap.fill(
+            line, console.width, initial_indent=indent, subsequent_indent=indent * 2,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        console.print(shown, markup=False, highlight=False, soft_wrap=True)
 
 
 def lines(plan: Plan) -> list[str]:
@@ -39,12 +46,12 @@ def lines(plan: Plan) -> list[str]:
     return [f"since {label} last ran in this store:", *told] if told else []
 
 
-def changes(old: Remembered, new: Remembered, before: AskedCell, now: AskedCell) -> list[Change]:
+def changes(old: Remembered, new: Remembered, before: Asked, now: Asked) -> list[Change]:
     """Recipe fields in which a cell's trials differ, by path; empty for equal trials."""
     found: dict[str, Change] = {}
-    if bool(before.pretrain) != bool(now.pretrain):
-        found["pretrain"] = ("pretrain", _said(bool(before.pretrain)), _said(bool(now.pretrain)))
-    for first, second in ((before.pretrain, now.pretrain), (before.finetune, now.finetune)):
+    if bool(before[0]) != bool(now[0]):
+        found["pretrain"] = ("pretrain", _said(bool(before[0])), _said(bool(now[0])))
+    for first, second in zip(before, now, strict=True):
         if first and second and first != second:
             left, right = _fields(old.trials[first].recipe), _fields(new.trials[second].recipe)
             for path in [*left, *(path for path in right if path not in left)]:
@@ -66,22 +73,26 @@ def _of_namesake(label: str, name: str) -> list[str]:
 def _of_cells(old: Remembered, new: Remembered) -> list[str]:
     before, now = _by_name(old), _by_name(new)
     told = []
-    if added := [name for name in now if name not in before]:
-        told.append(f"added: {_listed(added)}")
-    if removed := [name for name in before if name not in now]:
-        told.append(f"removed: {_listed(removed)}")
+    for what, here, there in (("added", now, before), ("removed", before, now)):
+        if names := [name for name in here if _is_missing(name, here, there)]:
+            told.append(f"{what}: {_listed(names)}")
     groups: dict[str, list[str]] = defaultdict(list)
     common = [name for name in now if name in before]
     for name in common:
         for seed in now[name].keys() & before[name].keys():
-            first, second = before[name][seed], now[name][seed]
-            if (first.pretrain, first.finetune) != (second.pretrain, second.finetune):
-                groups[_reason(old, new, changes(old, new, first, second))].append(name)
+            asked = before[name][seed], now[name][seed]
+            if asked[0] != asked[1]:
+                groups[_reason(old, new, changes(old, new, *asked))].append(name)
                 break
     for reason, names in groups.items():
         every = len(names) == len(common) > 1
         told.append(f"changed: {'every cell' if every else _listed(names)}: {reason}")
     return told
+
+
+def _is_missing(name: str, here: Cells, there: Cells) -> bool:
+    """Whether only one side has a cell; one with another name but the same trials is the same."""
+    return name not in there and here[name] not in there.values()
 
 
 def _reason(old: Remembered, new: Remembered, found: list[Change]) -> str:
@@ -105,11 +116,15 @@ def _of_trials(plan: Plan, label: str, old: Remembered, new: Remembered) -> list
     there = sum(plan.board.states[key] is State.CACHED for key in asked)
     told = []
     if asked:
-        told.append(f"{len(asked)} new trials: {len(asked) - there} to train, {there} in the store")
+        what = "new trial" if len(asked) == 1 else "new trials"
+        told.append(
+            f"{len(asked)} {what}: {len(asked) - there} to train, {there} in the store already"
+        )
     if again := _parents_without_weights(plan):
         told.append(f"trained again, since its weights were dropped: {_listed(again)}")
     if unused := _left_unused(plan.ledger.store, label, old.trials.keys() - new.trials.keys()):
-        told.append(f"{unused} trials stay in the store, unused: see `maskgrid store list`")
+        what = "trial stays" if unused == 1 else "trials stay"
+        told.append(f"{unused} {what} in the store, unused: see `maskgrid store list`")
     return told
 
 
@@ -130,10 +145,10 @@ def _left_unused(store: Store, label: str, left: set[str]) -> int:
     return sum(store.read(Paths.spec(key)) is not None for key in left)
 
 
-def _by_name(note: Remembered) -> dict[str, dict[int, AskedCell]]:
-    found: dict[str, dict[int, AskedCell]] = defaultdict(dict)
+def _by_name(note: Remembered) -> Cells:
+    found: Cells = defaultdict(dict)
     for asked in note.cells:
-        found[asked.cell][asked.seed] = asked
+        found[asked.cell][asked.seed] = (asked.pretrain, asked.finetune)
     return found
 
 

@@ -61,11 +61,12 @@ def delete(
     ledger = open_store(store)
     stock = take_stock(ledger)
     chosen = stock.unused if unused else stock.named(keys or [], force)
-    said = [*_said(chosen), *([f"Ray's own files ({decimal(stock.ray_bytes)})"] * ray_files)]
+    said = [_with_size(chosen)] if chosen else []
+    said += [f"Ray's own files, {decimal(stock.ray_bytes)}"] if ray_files else []
     if not said:
         typer.echo("nothing to delete")
         return
-    if not yes and not _confirmed(" and ".join(said)):
+    if not yes and not _confirmed("; ".join(said)):
         typer.echo("nothing deleted")
         return
     if ray_files:
@@ -101,11 +102,6 @@ def _confirmed(what: str) -> bool:
     return typer.confirm(f"Delete {what} for good?")
 
 
-def _said(chosen: list[StoredTrial]) -> list[str]:
-    size = decimal(sum(trial.bytes for trial in chosen))
-    return [f"{_counted(len(chosen))} ({size})"] if chosen else []
-
-
 def _tell(chosen: list[StoredTrial], deleted: list[str], unknown: list[str]) -> None:
     if chosen:
         typer.echo(f"deleted {_counted(len(deleted))}")
@@ -123,7 +119,8 @@ def _table(stock: Stock) -> Table:
     for column in ("size", "weights"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("used by", overflow="fold")
-    for trial in stock.trials.values():
+    # What may be deleted stands together, at the end.
+    for trial in sorted(stock.trials.values(), key=lambda trial: (not trial.used_by, trial.key)):
         weights = "-" if trial.weights_bytes is None else decimal(trial.weights_bytes)
         users = ", ".join(trial.used_by) or f"[dim]{_NOBODY}[/]"
         table.add_row(trial.key, trial.state, decimal(trial.bytes), weights, users)
@@ -132,17 +129,16 @@ def _table(stock: Stock) -> Table:
 
 def _totals(stock: Stock) -> list[str]:
     everything = list(stock.trials.values())
-    used = [trial for trial in everything if trial.used_by]
-    rest = [trial for trial in everything if not trial.used_by]
+    unused = [trial for trial in everything if not trial.used_by]
     return [
-        f"{_with_size(everything)}: {_with_size(used)} used by a study, "
-        f"{_with_size(rest)} by {_NOBODY}",
+        _with_size(everything),
+        f"of them used by {_NOBODY}: {_with_size(unused)}",
         f"Ray's own files: {decimal(stock.ray_bytes)}",
     ]
 
 
 def _with_size(trials: list[StoredTrial]) -> str:
-    return f"{_counted(len(trials))} ({decimal(sum(trial.bytes for trial in trials))})"
+    return f"{_counted(len(trials))}, {decimal(sum(trial.bytes for trial in trials))}"
 
 
 def _counted(number: int) -> str:

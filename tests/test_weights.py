@@ -1,0 +1,116 @@
+"""Which weights stay: by the study's policy, and always those that a child still waits for."""
+
+import io
+from typing import Any
+
+import pytest
+from conftest import StudyWriter
+from hand_ledger import lay, planned, ran
+from rich.console import Console
+
+from orchestrator.graph import State
+from orchestrator.planning import Plan
+from orchestrator.remembered import note_of, remember
+from orchestrator.running import _board_without, _to_try_again
+from orchestrator.store import Paths
+from orchestrator.weights import drop_unkept
+
+POLICIES = ("all", "parents", "none")
+
+
+def keep(policy: str, **change: Any) -> dict[str, Any]:
+    return {"runtime": {"keep_weights": policy}, **change}
+
+
+def kinds_with_weights(plan: Plan) -> list[str]:
+    held = plan.ledger.store.sizes(Paths.trials)
+    return sorted(t.kind for key, t in plan.graph.trials.items() if Paths.weights(key) in held)
+
+
+def end(plan: Plan) -> str:
+    """The end of a run, and what it printed."""
+    told = io.StringIO()
+    drop_unkept(plan, Console(file=told, width=200))
+    return told.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [("all", ["finetune"] * 3 + ["pretrain"] * 2), ("parents", ["pretrain"] * 2), ("none", [])],
+)
+def test_the_policy_says_what_stays(write_study: StudyWriter, policy: str, kept: list[str]) -> None:
+    plan = ran(write_study(**keep(policy)))
+    before = {key: plan.ledger.outcome(key) for key in plan.graph.trials}
+    told = end(plan)
+    assert kinds_with_weights(plan) == kept
+    # It is said, and every trial is as done as before.
+    assert (f"dropped the weights of {5 - len(kept)} trials" in told) == (len(kept) < 5)
+    assert {key: plan.ledger.outcome(key) for key in plan.graph.trials} == before
+    assert planned(write_study(**keep(policy))).board.complete
+    # A second run has nothing to drop.
+    assert end(plan) == ""
+
+
+def test_the_policy_changes_no_key(write_study: StudyWriter) -> None:
+    keys = [set(planned(write_study(**keep(policy))).graph.trials) for policy in POLICIES]
+    assert keys[0] == keys[1] == keys[2]
+
+
+@pytest.mark.parametrize("state", ["failed", "unfinished", "running", None])
+def test_weights_that_a_child_waits_for_stay(write_study: StudyWriter, state: str | None) -> None:
+    plan = planned(write_study(**keep("none")))
+    first, second = [asked for asked in plan.graph.cells if asked.pretrain]
+    for key in (first.pretrain, first.finetune, second.pretrain):
+        lay(plan.ledger, plan.graph, str(key))
+    if state:
+        lay(plan.ledger, plan.graph, second.finetune, state)
+    remember(plan.ledger.store, note_of(plan.study, plan.graph))
+    end(plan)
+    held = plan.ledger.store.sizes(Paths.trials)
+    # The second child may yet be trained, with `--retry-failed` if it failed.
+    assert [key for key in plan.graph.trials if Paths.weights(key) in held] == [second.pretrain]
+
+
+def test_checkpoints_of_what_is_not_done_stay(write_study: StudyWriter) -> None:
+    plan = planned(write_study(**keep("none")))
+    failed, unfinished, *_ = plan.graph.trials
+    lay(plan.ledger, plan.graph, failed, "failed")
+    lay(plan.ledger, plan.graph, unfinished, "unfinished")
+    before = plan.ledger.store.sizes(Paths.trials)
+    remember(plan.ledger.store, note_of(plan.study, plan.graph))
+    end(plan)
+    assert plan.ledger.store.sizes(Paths.trials) == before
+
+
+@pytest.mark.parametrize(("theirs", "kept"), [("all", 5), ("parents", 2), ("none", 0)])
+def test_what_another_study_keeps_stays(write_study: StudyWriter, theirs: str, kept: int) -> None:
+    ran(write_study(name="other", **keep(theirs)))
+    plan = ran(write_study(**keep("none")))
+    end(plan)
+    assert len(kinds_with_weights(plan)) == kept
+
+
+def test_a_note_that_cannot_be_read_keeps_everything(write_study: StudyWriter) -> None:
+    plan = ran(write_study(**keep("none")))
+    plan.ledger.store.write(Paths.study("other"), b"{")
+    assert "all weights stay: " in end(plan)
+    assert len(kinds_with_weights(plan)) == 5
+
+
+def test_a_later_child_has_its_parent_trained_again(write_study: StudyWriter) -> None:
+    one = {"space": {"patch_size": {"grid": [2]}}}
+    end(ran(write_study(**keep("none", **one))))
+    arm = {"name": "slow", "set": {"patch_size": 2, "mask_ratio": 0.5, "finetune.optim.lr": 0.1}}
+    plan = planned(write_study(**keep("none", **one, arms=[arm])))
+    slow = next(asked for asked in plan.graph.cells if asked.cell.name == "slow")
+    again = _to_try_again(plan, retry_failed=False)
+    # The parent that both children share, and nothing else.
+    assert again == {slow.pretrain}
+    board = _board_without(plan, again)
+    waiting = {key for key, state in board.states.items() if state is State.WAITING}
+    assert waiting == {slow.pretrain, slow.finetune}
+    # The parent is offered first; the child once it is done.
+    assert board.next_ready() == slow.pretrain
+    assert board.next_ready() is None
+    board.finish(str(slow.pretrain))
+    assert board.next_ready() == slow.finetune
