@@ -2,7 +2,7 @@
 
 The outcome goes first: from then on the trial counts as not done. The spec is next, at which a run
 that trains it notices. Checkpoints go before the rows they need, each one's committing file before
-its parts. Only files that maskgrid itself writes are deleted.
+its parts; leases go last. Only files that maskgrid itself writes are deleted.
 """
 
 import re
@@ -15,7 +15,8 @@ _ORDER = (
     r"checkpoints/\d+\.json",
     r"checkpoints/\d+\.(safetensors|pt)",
     r"(weights\.safetensors|epochs\.parquet|yardsticks\.json)",
-    r"(attempts|lease)/\d+\.json",
+    r"attempts/\d+\.json",
+    r"lease/\d+\.json",
 )
 # What a write that was cut off leaves of any of them.
 _CUT_OFF = re.compile(r"((?:\w+/)?)\.(.+)\.[0-9a-f]{8}(?:\.part)?")
@@ -32,7 +33,7 @@ def rank(name: str) -> int | None:
             return place
     cut_off = _CUT_OFF.fullmatch(name)
     if cut_off and rank("".join(cut_off.groups())) is not None:
-        return len(_ORDER)
+        return 1
     return None
 
 

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from model.errors import InputError
-from orchestrator.busy import held
 from orchestrator.deletion import delete_trial
+from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger
 from orchestrator.remembered import recall_all
 from orchestrator.stock import KEY, Stock, users
@@ -18,25 +18,29 @@ _KEY_AT_END = re.compile(rf"{KEY.pattern}$")
 def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[list[str], list[str]]:
     """Delete whole trials, with what Ray left of them.
 
-    Each is looked at again right before: one that a run has begun to train, or (without `force`)
-    that a study has asked for meanwhile, stays.
+    Each is held by a lease while it is deleted, so that no run begins it meanwhile. One that a run
+    is at work on stays, and (without `force`) one that a study has asked for since it was chosen.
 
     Returns:
         The keys that were deleted, and files in their folders that are not maskgrid's and stay.
 
     Raises:
         InputError: a study's note cannot be read.
+        StoreError: the store fails; the same call again finishes what was begun.
     """
     store, deleted, unknown = ledger.store, [], []
     left_by_ray = _ray_folders(store)
-    for key in keys:
-        used = not force and users(recall_all(store), key)
-        if used or held(store, key):
-            continue
-        unknown += delete_trial(store, key)
-        for folder in left_by_ray[key]:
-            store.delete_folder(folder)
-        deleted.append(key)
+    leases = Leases(store)
+    with leases.renewed():
+        for key in keys:
+            if not leases.take(key):
+                continue
+            if force or not users(recall_all(store), key):
+                unknown += delete_trial(store, key)
+                for folder in left_by_ray[key]:
+                    store.delete_folder(folder)
+                deleted.append(key)
+            leases.drop(key)
     return deleted, unknown
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model.errors import InputError
-from orchestrator.busy import held
 from orchestrator.deletion import rank
+from orchestrator.lease import held
 from orchestrator.ledger import Ledger
 from orchestrator.remembered import Remembered, recall_all
 from orchestrator.store import Paths, Store

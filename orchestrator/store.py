@@ -4,7 +4,6 @@ A store is a folder, a network mount or a bucket URI (whatever pyarrow.fs opens)
 ever unpickled.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -232,16 +231,30 @@ class Store:
         return {info.path[len(self._path("")) :]: info.size for info in files}
 
     def delete_folder(self, name: str) -> None:
-        """Remove a folder with all that lies in it, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
+        """Remove a folder with all that lies in it, if it is there.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
+        try:
             self._fs.delete_dir(self._path(name))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._error("delete", name, error) from None
 
     def delete(self, name: str) -> None:
-        """Remove a file if it is there."""
+        """Remove a file if it is there.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
         try:
             self._fs.delete_file(self._path(name))
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise self._error("delete", name, error) from None
 
     def join(self, name: str) -> str:
         """The full path or URI of a name, as Ray wants it."""
