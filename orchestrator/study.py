@@ -143,8 +143,10 @@ class Runtime(Config):
     max_restarts: Annotated[int, Field(ge=0)] = 2
     """Times a trial is started again after a worker, actor or node was lost."""
     keep_weights: KeepWeights = "all"
-    """Final weights that stay in the store after a run: of every trial, of those that others start
-    from, or none. Weights that a child still waits for always stay; see `orchestrator.weights`."""
+    """Whose final weights stay in the store after a run: `all` trials', those of `parents` (trials
+    that others start from), or of `none`. Without them a trial stays done, but cannot be exported
+    or shown restoring, and a child that is asked for later has it trained again. What a child
+    still waits for, or another study of the store keeps, stays anyway."""
 
 
 TABLE_1 = Table(

@@ -27,6 +27,7 @@ LIGHT = [
     "model.config", "model.rows", "model.errors",
     *(f"orchestrator.{name}" for name in (
         "study", "studyfile", "loader", "mistakes", "recipes", "graph", "store", "ledger", "records", "resources",
+        "lease", "remembered", "stock", "deletion", "housekeeping",
     )),
     *(name for name in FILES if name.startswith("orchestrator.report")),
 ]  # fmt: skip

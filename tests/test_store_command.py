@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import StudyWriter
 from hand_ledger import lay, lease, planned, ran
-from test_cli import call
+from test_cli import call, run_arguments
 
 from orchestrator.planning import Plan
 from orchestrator.store import Paths
@@ -199,3 +199,23 @@ def test_plan_prints_the_difference(
     # A plan remembers nothing: the second says the same, but for what is there by now.
     assert call(monkeypatch, "plan", str(study), *where) == 0
     assert "3 new trials: 2 to train, 1 in the store already" in capsys.readouterr().out
+
+
+def test_run_says_the_difference_once_and_then_remembers_the_study(
+    write_study: StudyWriter, monkeypatch: Patch, capsys: Capture
+) -> None:
+    ran(write_study())
+    # All that the edited study asks for is there, so that the run trains nothing.
+    study = write_study(space={"patch_size": {"grid": [2]}}, runtime={"keep_weights": "parents"})
+    assert call(monkeypatch, *run_arguments(study)) == 0
+    shown = capsys.readouterr().out
+    assert "  removed: mask_ratio=0.5,patch_size=4\n" in shown
+    assert "dropped the weights of 2 trials" in shown
+    assert call(monkeypatch, *run_arguments(study)) == 0
+    shown = capsys.readouterr().out
+    assert "since tiny last ran" not in shown
+    assert "dropped" not in shown
+    # The tables have the cells that are left; the removed one's trials are still in the store.
+    plan = planned(study)
+    assert "4x4" not in (study.parent / "results" / "table_1.md").read_text()
+    assert len(unused_of(plan)) == 2

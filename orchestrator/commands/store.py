@@ -42,7 +42,7 @@ def list_trials(
 @app.command()
 def delete(
     keys: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY]...", help="Trials to delete.")
+        list[str] | None, typer.Argument(metavar="KEY", help="Trials to delete.")
     ] = None,
     store: StoreUri = DEFAULT_STORE,
     unused: Annotated[
