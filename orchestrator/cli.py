@@ -10,13 +10,14 @@ from orchestrator.commands import data, store
 from orchestrator.commands.plan import plan
 from orchestrator.commands.report import report
 from orchestrator.commands.run import run
+from orchestrator.commands.watch import watch
 from orchestrator.store import StoreError
 from orchestrator.study import StudyError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-for command in (plan, run, report):
+for command in (plan, run, watch, report):
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(store.app, name="store")

@@ -5,7 +5,7 @@ Everything shown comes from the board and the ledger, so the view knows nothing 
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -63,6 +63,18 @@ class View:
             ended.set()
             thread.join()
 
+    def watch(self, console: Console, boards: Iterable[Board], once: bool = False) -> Board:
+        """Show one board after another, each for a moment; returns the last one."""
+        with Live(console=console, auto_refresh=False, transient=False) as live:
+            for board in boards:
+                self._board = board
+                self.read()
+                live.update(self.render(), refresh=True)
+                if once:
+                    break
+                time.sleep(_REFRESH_SECONDS)
+        return self._board
+
     def _follow_live(self, console: Console, ended: threading.Event) -> None:
         with Live(console=console, auto_refresh=False, transient=False) as live:
             last = False
@@ -82,8 +94,9 @@ class View:
     def read(self) -> None:
         """Read the rows of the trials at work."""
         for key, state in list(self._board.states.items()):
-            # A trial that ended keeps the rows it ended with.
-            if state is State.RUNNING or self._told.get(key) is State.RUNNING:
+            # A trial that ended keeps the rows it ended with, one that waits those of before.
+            unread = key not in self._rows and state is not State.SKIPPED
+            if unread or State.RUNNING in (state, self._told.get(key)):
                 self._rows[key] = self._ledger.peek_rows(key)
 
     def news(self) -> list[str]:
@@ -115,7 +128,8 @@ class View:
                 head.append(f"  {count} {state}", style=_COLOURS[state])
         bar = Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(total or 1, done, width=30), f"{done}/{total} epochs", self._left())
-        return Group(head, bar, self._working())
+        working = self._working()
+        return Group(head, bar, working) if working.row_count else Group(head, bar)
 
     def _working(self) -> Table:
         table = Table(box=None, padding=(0, 1), show_edge=False, header_style="dim")

@@ -1,8 +1,10 @@
 """The results folder: a study's records and what they say; nobody ever reads half a file."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from model.errors import InputError
@@ -62,6 +64,22 @@ def write_results(study: StudySpec, records: Records, folder: Path) -> list[Fill
     store.write("verdicts.parquet", to_parquet(table_of(VERDICTS, verdict_rows(found))))
     store.write("verdicts.md", verdicts.to_markdown(found).encode())
     return filled
+
+
+def results_as_json(study: StudySpec, folder: Path) -> dict[str, Any]:
+    """What was written: `study`, `tables` by name (in long form, one object a cell),
+    `comparisons` and `verdicts`."""
+    return {
+        "study": study.name,
+        "tables": {table.name: _rows(folder / f"{table.name}.parquet") for table in study.tables},
+        "comparisons": _rows(folder / "comparisons.parquet"),
+        "verdicts": _rows(folder / "verdicts.parquet"),
+    }
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
 
 
 def as_files(filled: Filled) -> dict[str, bytes]:

@@ -1,0 +1,33 @@
+"""`maskgrid watch`: what a study is doing, seen from another terminal or machine."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from orchestrator.commands.options import DEFAULT_STORE, Data, StoreUri, Study
+from orchestrator.planning import make_plan
+
+
+def watch(
+    study: Study,
+    store: StoreUri = DEFAULT_STORE,
+    data: Data = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Show where it stands now, and end.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Once, as one JSON document.")] = False,
+) -> None:
+    """Show a study's trials from its store alone, until all have ended or Ctrl-C."""
+    from orchestrator import watching
+
+    made = make_plan(study, store, data)
+    if as_json:
+        typer.echo(json.dumps(watching.as_json(made, watching.board_now(made)), indent=2))
+        return
+    try:
+        board = watching.view_of(made).watch(Console(), watching.boards(made), once)
+    except KeyboardInterrupt:
+        return  # whoever trains goes on
+    raise typer.Exit(0 if once or board.complete else 1)
