@@ -71,6 +71,17 @@ CELLS = _schema(
     _field("finetune_key", pa.string(), "key"),
 )
 
+# One row an image. Pictures are side x side pixels, row by row, three bytes (RGB) a pixel.
+SAMPLES = _schema(
+    _KEY,
+    _field("sample", pa.int64(), "index in the image set"),
+    _field("label", pa.string(), "class name"),
+    _field("side", pa.int64(), "pixels"),
+    _field("original", pa.binary(), "RGB, 0 to 255"),
+    _field("masked", pa.binary(), "RGB, 0 to 255: what the network saw"),
+    _field("restored", pa.binary(), "RGB, 0 to 255: what it made of it"),
+)
+
 
 def epochs_to_parquet(key: str, rows: Iterable[EpochRow]) -> bytes:
     """One trial's rows as a Parquet file."""
@@ -104,7 +115,9 @@ def table_of(schema: pa.Schema, records: Iterable[Mapping[str, Any]]) -> pa.Tabl
 def to_parquet(table: pa.Table) -> bytes:
     """A table as the bytes of a Parquet file, its schema's metadata included."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
+    # The smallest and largest of a column of pictures would be two pictures more.
+    summed = [field.name for field in table.schema if field.type != pa.binary()]
+    pq.write_table(table, sink, compression="zstd", write_statistics=summed)
     return sink.getvalue()
 
 

@@ -17,6 +17,7 @@ from orchestrator.remembered import note_of, remember
 from orchestrator.report.collect import collect
 from orchestrator.report.results import prepare, write_results
 from orchestrator.report.verdicts import Verdict, verdicts
+from orchestrator.samples import draw
 from orchestrator.unlearned import measure
 from orchestrator.weights import drop_unkept
 
@@ -81,6 +82,11 @@ def write_and_print(
             measure(plan, cache)
     except (InputError, OSError) as error:  # the tables stand without their yardsticks
         console.print(f"yardsticks not measured: {error}", markup=False)
+    try:
+        for reason in draw(plan, cache):
+            console.print(f"no pictures: {reason}", markup=False)
+    except (InputError, OSError) as error:  # nor do they need pictures
+        console.print(f"no pictures drawn: {error}", markup=False)
     records = collect(plan.board, plan.ledger)
     tables, found = write_results(plan.study, records, results), verdicts(plan.study, records)
     print_results(tables, found, console)

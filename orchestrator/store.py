@@ -68,6 +68,11 @@ class Paths:
         return f"{cls.trial(key)}/yardsticks.json"
 
     @classmethod
+    def samples(cls, key: str) -> str:
+        """A few validation images as a finished pretrain trial restores them."""
+        return f"{cls.trial(key)}/samples.parquet"
+
+    @classmethod
     def attempts(cls, key: str) -> str:
         """Folder with one small file for every time the trial was started."""
         return f"{cls.trial(key)}/attempts"

@@ -7,10 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from model.errors import InputError
 from orchestrator.graph import Board, State, TrialGraph, TrialSpec
 from orchestrator.lease import held
 from orchestrator.ledger import Ledger
-from orchestrator.records import CELLS, EPOCHS, TRIALS, table_of
+from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet, table_of
+from orchestrator.store import Paths
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Records:
     trials: pa.Table
     epochs: pa.Table
     cells: pa.Table
+    samples: pa.Table | None = None
+    """Pictures from finished pretrain trials, where any were drawn."""
 
 
 def board_of(graph: TrialGraph, ledger: Ledger) -> Board:
@@ -47,8 +51,26 @@ def collect(board: Board, ledger: Ledger) -> Records:
             }
         )
     return Records(
-        table_of(TRIALS, trials), table_of(EPOCHS, epochs), table_of(CELLS, _cells(board.graph))
+        table_of(TRIALS, trials),
+        table_of(EPOCHS, epochs),
+        table_of(CELLS, _cells(board.graph)),
+        _samples(board.graph, ledger),
     )
+
+
+def samples_of(ledger: Ledger, key: str) -> pa.Table | None:
+    """A pretrain trial's pictures; None where there are none, or none that can be read."""
+    content = ledger.store.read(Paths.samples(key))
+    try:
+        return from_parquet(content, SAMPLES) if content else None
+    except InputError:
+        return None
+
+
+def _samples(graph: TrialGraph, ledger: Ledger) -> pa.Table | None:
+    keys = [key for key, trial in graph.trials.items() if trial.kind == "pretrain"]
+    found = [samples for key in keys if (samples := samples_of(ledger, key))]
+    return pa.concat_tables(found).combine_chunks() if found else None
 
 
 def _identity(trial: TrialSpec) -> dict[str, Any]:

@@ -1,0 +1,110 @@
+"""Pictures to look at: a few validation images as each finished pretraining restores them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from model.config import PretrainRecipe
+from orchestrator.graph import State, TrialSpec
+from orchestrator.ledger import DamagedError, Ledger
+from orchestrator.planning import Plan
+from orchestrator.records import SAMPLES, table_of, to_parquet
+from orchestrator.report.collect import samples_of
+from orchestrator.store import Paths
+
+if TYPE_CHECKING:  # torch, which a finished study does not need
+    from torch import Tensor
+
+    from model.data.image_set import ImageSet
+
+COUNT = 4
+"""Pictures of one trial."""
+
+
+def draw(plan: Plan, cache: Path) -> list[str]:
+    """Work out the pictures of every finished pretraining that has none yet.
+
+    Returns:
+        Why trials have none: one line for each whose weights are lost.
+
+    Raises:
+        InputError: the images cannot be read.
+    """
+    lost = []
+    for key, trial in plan.graph.trials.items():
+        done = plan.board.states[key] in (State.DONE, State.CACHED)
+        if done and trial.kind == "pretrain" and samples_of(plan.ledger, key) is None:
+            try:
+                plan.ledger.store.write(
+                    Paths.samples(key), to_parquet(_samples(trial, plan.ledger, cache))
+                )
+            except DamagedError as error:
+                lost.append(str(error))
+    return lost
+
+
+def chosen(image_set: "ImageSet", val: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Which images are shown: evenly spaced over the validation images in order of class.
+
+    Args:
+        val: (n,) rows of the validation images.
+
+    Returns:
+        At most COUNT rows, all different, a class each where there are as many classes.
+    """
+    by_class = val[np.argsort(image_set.labels[val], kind="stable")]
+    places = np.linspace(0, len(val) - 1, min(COUNT, len(val))).round().astype(np.int64)
+    return by_class[places]
+
+
+def _samples(trial: TrialSpec, ledger: Ledger, cache: Path) -> pa.Table:
+    from model.data.source import load
+
+    assert isinstance(trial.recipe, PretrainRecipe)
+    weights = ledger.weights(trial.key)
+    pictures = _pictures(trial.recipe, weights, load(trial.recipe.data, cache))
+    return table_of(SAMPLES, ({"trial_key": trial.key, **picture} for picture in pictures))
+
+
+def _pictures(
+    recipe: PretrainRecipe, weights: bytes, image_set: "ImageSet"
+) -> Iterator[dict[str, Any]]:
+    """Each chosen image before, in and after the network, under the masks of validation."""
+    import safetensors.torch
+    import torch
+
+    from model.data.image_set import split
+    from model.objectives import Batch, Reconstruction
+
+    rows = chosen(image_set, split(image_set, recipe.data).val)
+    originals = torch.from_numpy(image_set.images[rows])  # (N, 3, S, S) uint8
+    labels, samples = torch.from_numpy(image_set.labels[rows]), torch.from_numpy(rows)
+    batch = Batch(originals.float() / 255, labels, samples, None)
+    objective = Reconstruction(recipe, len(image_set.class_names)).eval()
+    objective.load_state_dict(safetensors.torch.load(weights))
+    with torch.inference_mode():
+        masked = objective.masked(batch, objective.shown(batch))
+        restored = objective.network(masked)
+    for place, row in enumerate(rows):
+        yield {
+            "sample": int(row),
+            "label": image_set.class_names[image_set.labels[row]],
+            "side": recipe.data.image_size,
+            "original": _bytes(originals[place]),
+            "masked": _bytes(_levels(masked[place])),
+            "restored": _bytes(_levels(restored[place])),
+        }
+
+
+def _levels(image: "Tensor") -> "Tensor":
+    """(3, S, S) float in [0, 1] -> the nearest of 256 levels, uint8."""
+    return (image * 255).round().clamp(0, 255).byte()
+
+
+def _bytes(image: "Tensor") -> bytes:
+    """(3, S, S) uint8 -> S * S * 3 bytes, row by row."""
+    return image.permute(1, 2, 0).contiguous().numpy().tobytes()
