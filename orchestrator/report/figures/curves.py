@@ -1,0 +1,156 @@
+"""Metrics by epoch: accuracy a figure for each row of a table, losses, learning rates."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from orchestrator.report.figures.lines import BASE, Curves, Group, Line, columns, outside, rows
+from orchestrator.report.figures.style import BASELINE, COLUMN, GREY, Drawing, Look, look, percent
+from orchestrator.report.tables import Filled
+
+HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "linestyle": "none", "clip_on": False}
+
+
+def accuracy(
+    filled: Filled, curves: Curves, chance: float | None, prefix: str = ""
+) -> Iterator[Drawing]:
+    """A figure for each row of an accuracy table, and one for its arms; the baseline in all.
+
+    Rows of patch sizes are numbered as in Terentiev & Ivanenko (2024): figures 3 to 5.
+
+    Args:
+        chance: accuracy of guessing, where it is known.
+        prefix: of the file names.
+    """
+    table = filled.table
+    top = _highest(filled, curves)
+    looks = looks_of(filled)
+    for index, group in enumerate(panels(filled, curves)):
+        paper = table.rows == "patch_size" and group.name != "arms"
+        number = f"figure_{index + 3}" if paper else f"accuracy_{index + 1}"
+
+        def draw(group: Group = group) -> Figure:
+            figure = Figure(figsize=(COLUMN, 3.0))
+            axes = figure.subplots()
+            by_epoch(axes, group, curves, table.kind, table.metric, looks)
+            axes.set(ylabel="Validation accuracy", ylim=(0, top))
+            axes.set_title(group.name)
+            axes.yaxis.set_major_formatter(percent())
+            handles = handles_of([group], curves, table.kind, table.metric, looks)
+            if chance:
+                line = axes.axhline(chance, color=GREY, linewidth=0.8, linestyle=":")
+                handles["chance"] = line
+            handles |= _published(axes, group, looks)
+            legend(figure, handles, columns=2)
+            return figure
+
+        words = f"Validation accuracy by epoch: {group.name}, with the baseline"
+        yield Drawing(f"{prefix}{number}_{group.slug}", words, draw)
+
+
+def by_epoch(
+    axes: Axes, group: Group, curves: Curves, kind: str, metric: str, looks: Mapping[str, Look]
+) -> None:
+    """One line for each cell of a group; over several seeds their mean and one deviation."""
+    for name, value in group.cells:
+        if line := curves.line(value.cell, kind, metric):
+            plot(axes, line, looks[name])
+    axes.set_xlabel("Epoch")
+    axes.xaxis.set_major_locator(whole())
+
+
+def whole() -> MaxNLocator:
+    """Ticks at whole epochs."""
+    return MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10])
+
+
+def plot(axes: Axes, line: Line, looks: Look) -> None:
+    """A line with at most nine marks, and a band where there are several seeds."""
+    axes.plot(
+        line.epochs, line.mean, color=looks.colour, linestyle=looks.dashes, marker=looks.marker,
+        markevery=max(1, len(line.epochs) // 8),
+    )  # fmt: skip
+    if not np.isnan(line.sd).all():
+        low, high = line.mean - line.sd, line.mean + line.sd
+        axes.fill_between(line.epochs, low, high, color=looks.colour, alpha=0.18, linewidth=0)
+
+
+def panels(filled: Filled, curves: Curves) -> list[Group]:
+    """The groups of a table that have recorded something, the baseline first in each."""
+    out = outside(filled).cells
+    base = tuple(cell for cell in out if cell[0] == BASE)
+    arms = Group("arms", tuple(cell for cell in out if cell[0] != BASE), "arms")
+    kind, metric = filled.table.kind, filled.table.metric
+    return [
+        replace(group, cells=base + group.cells)
+        for group in (*rows(filled), arms)
+        if any(curves.line(value.cell, kind, metric) for _, value in group.cells)
+    ]
+
+
+def looks_of(filled: Filled) -> dict[str, Look]:
+    """How each name is drawn: alike in all figures of a table."""
+    looks = {BASE: BASELINE}
+    arms = [name for name, _ in outside(filled).cells if name != BASE]
+    for names in (columns(filled), arms):
+        looks |= {name: look(index) for index, name in enumerate(names) if name not in looks}
+    return looks
+
+
+def handles_of(
+    groups: Iterable[Group], curves: Curves, kind: str, metric: str, looks: Mapping[str, Look]
+) -> dict[str, Line2D]:
+    """Legend entries of the lines drawn, with what must be known to read them."""
+    handles: dict[str, Line2D] = {}
+    band = False
+    for name, value in (cell for group in groups for cell in group.cells):
+        if line := curves.line(value.cell, kind, metric):
+            least, most = line.seeds
+            seeds = f"n={most}" if least == most else f"n={least} to {most}"
+            notes = [seeds] * (most > 1) + ["unfinished"] * (not line.done)
+            words = f"{name} ({', '.join(notes)})" if notes else name
+            handles.setdefault(words, _handle(looks[name]))
+            band |= most > 1
+    if band:
+        handles["band: ± 1 SD over seeds"] = Line2D([], [], color=GREY, alpha=0.3, linewidth=5)
+    return handles
+
+
+def legend(figure: Figure, handles: Mapping[str, Any], columns: int) -> None:
+    """A legend below the axes, where it covers nothing."""
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
+
+
+def hollow(axes: Axes, height: float, colour: str, marker: str) -> Line2D:
+    """A mark at the right edge, at a height in data, for a value that has no epochs."""
+    (mark,) = axes.plot(
+        [1.03], [height], marker, transform=axes.get_yaxis_transform(), color=colour, **HOLLOW
+    )
+    return mark
+
+
+def _handle(looks: Look) -> Line2D:
+    return Line2D([], [], color=looks.colour, linestyle=looks.dashes, marker=looks.marker)
+
+
+def _published(axes: Axes, group: Group, looks: Mapping[str, Look]) -> dict[str, Line2D]:
+    known = [(name, value.published) for name, value in group.cells if value.published]
+    for name, published in known:
+        hollow(axes, published, looks[name].colour, looks[name].marker.replace("x", "*"))
+    mark = Line2D([], [], color=GREY, marker="o", **HOLLOW)
+    return {"hollow: the paper's, last epoch": mark} if known else {}
+
+
+def _highest(filled: Filled, curves: Curves) -> float:
+    """Top of the accuracy axis of all of a table's figures, so that they compare."""
+    found = [value.published or 0.0 for value in filled.values]
+    for value in filled.values:
+        if line := curves.line(value.cell, filled.table.kind, filled.table.metric):
+            found.append(float(np.max(line.mean + np.nan_to_num(line.sd))))
+    return min(1.02, 1.08 * max(found)) or 1.0

@@ -1,0 +1,75 @@
+"""Cells that make no grid: arms as points with their seeds, random axes as points along them."""
+
+from collections.abc import Iterator
+
+from matplotlib.figure import Figure
+
+from orchestrator.report.figures.curves import legend
+from orchestrator.report.figures.heatmaps import grid_of
+from orchestrator.report.figures.lines import BASE, axis_title, named, ordered, outside
+from orchestrator.report.figures.style import COLOURS, COLUMN, GREY, Drawing, look, percent
+from orchestrator.report.tables import Filled
+
+_SERIES = 9  # lines that can still be told apart
+
+
+def arms(filled: Filled, unit: str, chance: float | None) -> Iterator[Drawing]:
+    """Every cell outside the grid: each seed a ring, their mean a dot with one deviation."""
+    found = [(name, value) for name, value in outside(filled).cells if value.results]
+    accuracy = filled.table.metric.endswith("accuracy")
+    if not any(name != BASE for name, _ in found):
+        return
+
+    def draw() -> Figure:
+        figure = Figure(figsize=(COLUMN, 0.24 * len(found) + 0.9))
+        axes = figure.subplots()
+        for place, (_, value) in enumerate(found):
+            seeds = len(value.results)
+            axes.plot(
+                value.results, [place] * seeds, "o", color=GREY, markersize=4.5, fillstyle="none"
+            )
+            axes.errorbar(
+                [value.mean or 0.0], [place], xerr=[value.sd or 0.0], fmt="D", color=COLOURS[0],
+                capsize=2.5, markersize=3.2, elinewidth=1,
+            )  # fmt: skip
+        axes.set_yticks(range(len(found)), [name for name, _ in found])
+        axes.set(xlabel=unit, ylim=(len(found) - 0.5, -0.5), xlim=(0, None))
+        if accuracy:
+            axes.xaxis.set_major_formatter(percent())
+        if accuracy and chance:
+            axes.axvline(chance, color=GREY, linestyle=":", linewidth=0.8)
+        return figure
+
+    yield Drawing(f"arms_{filled.table.name}", f"{filled.table.title}: arms and baseline", draw)
+
+
+def along(filled: Filled, unit: str) -> Iterator[Drawing]:
+    """Cells of random axes: the metric along the axis of more values, a series for each other's."""
+    found = [value for value in filled.values if value.row is not None and value.results]
+    table = filled.table
+    axes_of = {table.rows: [v.row for v in found], table.columns: [v.column for v in found]}
+    series, steps = sorted(axes_of, key=lambda name: len(ordered(axes_of[name])))
+    numbers = all(isinstance(value, int | float) for value in axes_of[steps])
+    if not found or grid_of(filled) or not numbers or len(ordered(axes_of[series])) > _SERIES:
+        return
+
+    def draw() -> Figure:
+        figure = Figure(figsize=(COLUMN, 2.9))
+        axes = figure.subplots()
+        handles: dict[str, object] = {}
+        for index, kind in enumerate(ordered(axes_of[series])):
+            cells = zip(axes_of[series], axes_of[steps], found, strict=True)
+            points = sorted((step, v.mean or 0.0, v.sd or 0.0) for k, step, v in cells if k == kind)
+            xs, means, sds = zip(*points, strict=True)
+            looks = look(index)
+            handles[named(series, kind)] = axes.errorbar(
+                xs, means, yerr=sds if any(sds) else None, color=looks.colour,
+                marker=looks.marker, linestyle=looks.dashes, linewidth=0.6,
+            )  # fmt: skip
+        axes.set(xlabel=axis_title(steps), ylabel=unit)
+        if table.metric.endswith("accuracy"):
+            axes.yaxis.set_major_formatter(percent())
+        legend(figure, handles, columns=3)
+        return figure
+
+    yield Drawing(f"along_{table.name}", f"{table.title}, along {axis_title(steps)}", draw)

@@ -1,0 +1,162 @@
+"""What the figures draw, as numbers: which cells stand together, and their metrics by epoch."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.report.collect import Records
+from orchestrator.report.tables import AXES, Filled, Value, label
+from orchestrator.study import Scalar, StudySpec
+
+BASE = "baseline"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that are drawn together: a row of a table, or the cells outside its grid."""
+
+    name: str
+    """Such as `patch 2x2`, or `arms`."""
+    cells: tuple[tuple[str, Value], ...]
+    """Each with its name inside the group, such as `20 % masked`."""
+
+    short: str
+    """The same without the axis, such as `2x2`."""
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a file name."""
+        return re.sub(r"[^A-Za-z0-9.-]+", "_", self.name).strip("_.")[:60]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A metric by epoch: the mean over the seeds that have come so far."""
+
+    epochs: npt.NDArray[np.int64]
+    mean: npt.NDArray[np.float64]
+    sd: npt.NDArray[np.float64]
+    """ddof 1; NaN where fewer than two seeds have come."""
+    seeds: tuple[int, int]
+    """Fewest and most seeds at an epoch."""
+    done: bool
+    """Whether every seed's trial has ended well."""
+
+
+class Curves:
+    """The records by cell, kind of trial and metric."""
+
+    def __init__(self, records: Records) -> None:
+        self._states = {row["trial_key"]: row["state"] for row in records.trials.to_pylist()}
+        self._epochs: dict[str, list[dict[str, Any]]] = {}
+        for row in records.epochs.to_pylist():
+            self._epochs.setdefault(row["trial_key"], []).append(row)
+        self._keys: dict[tuple[str, str], list[str]] = {}
+        for cell in records.cells.to_pylist():
+            for kind in ("pretrain", "finetune"):
+                if key := cell[f"{kind}_key"]:
+                    self._keys.setdefault((cell["cell"], kind), []).append(key)
+
+    def keys(self, cell: str, kind: str) -> list[str]:
+        """Keys of the cell's trials of a kind, one a seed."""
+        return self._keys.get((cell, kind), [])
+
+    def line(self, cell: str, kind: str, metric: str) -> Line | None:
+        """The metric of the cell's trials; None before any has recorded it."""
+        keys = self.keys(cell, kind)
+        found: dict[int, list[float]] = {}
+        for row in (row for key in keys for row in self._epochs.get(key, [])):
+            if row[metric] is not None:
+                found.setdefault(row["epoch"], []).append(row[metric])
+        if not found:
+            return None
+        epochs = sorted(found)
+        counts = [len(found[epoch]) for epoch in epochs]
+        spread = [np.std(v, ddof=1) if len(v) > 1 else np.nan for v in map(found.get, epochs) if v]
+        return Line(
+            epochs=np.array(epochs, np.int64),
+            mean=np.array([np.mean(found[epoch]) for epoch in epochs]),
+            sd=np.array(spread, np.float64),
+            seeds=(min(counts), max(counts)),
+            done=all(self._states[key] == "done" for key in keys),
+        )
+
+
+def rows(filled: Filled) -> list[Group]:
+    """The table's rows, each with its cells in order of the columns."""
+    table = filled.table
+    inside = [value for value in filled.values if value.row is not None]
+    groups = []
+    for row in ordered(value.row for value in inside):
+        for variant in dict.fromkeys(value.variant for value in inside if value.row == row):
+            at = {v.column: v for v in inside if (v.row, v.variant) == (row, variant)}
+            names = [
+                ", ".join(filter(None, (name, variant)))
+                for name in (named(table.rows, row), label(table.rows, row))
+            ]
+            cells = [(named(table.columns, c), at[c]) for c in ordered(at)]
+            groups.append(Group(names[0], tuple(cells), names[1]))
+    return groups
+
+
+def outside(filled: Filled) -> Group:
+    """The cells outside the grid: the baseline and the arms; may be empty."""
+    cells = [(value.cell, value) for value in filled.values if value.row is None]
+    return Group("arms", tuple(cells), "arms")
+
+
+def columns(filled: Filled) -> list[str]:
+    """Names of the table's columns, in order."""
+    found = ordered(value.column for value in filled.values if value.row is not None)
+    return [named(filled.table.columns, column) for column in found]
+
+
+def named(name: str, value: Scalar) -> str:
+    """A value with its axis: `patch 4x4`, `20 % masked`, `optim.lr 0.001`."""
+    said = label(name, value)
+    return f"{said} {axis(name)}" if name == "mask_ratio" else f"{axis(name)} {said}"
+
+
+def axis(name: str) -> str:
+    """An axis as a figure names it: the last parts of a long path."""
+    return AXES.get(name, ".".join(name.split(".")[-2:]))
+
+
+def axis_title(name: str) -> str:
+    """An axis with its unit, as a figure's edge says it."""
+    titles = {"patch_size": "Patch size (pixels)", "mask_ratio": "Share of patches masked"}
+    return titles.get(name, axis(name))
+
+
+def ordered(values: Iterable[Scalar | None]) -> list[Any]:
+    """Each value once; numbers by size, others as they come."""
+    unique = [value for value in dict.fromkeys(values) if value is not None]
+    numbers = all(isinstance(value, int | float) for value in unique)
+    return sorted(unique, key=float) if numbers else unique
+
+
+def measured(study: StudySpec, kind: str, metric: str) -> str:
+    """A metric with its unit, as an axis says it."""
+    name = {"val": "Validation", "train": "Training"}[metric.split("_")[0]]
+    if metric.endswith("accuracy"):
+        return f"{name} accuracy"
+    if kind == "finetune":
+        return f"{name} loss (cross-entropy, nats)"
+    changed = {*study.space, *(path for arm in study.arms for path in arm.set)}
+    pixels = {"all": ", all pixels", "masked": ", hidden pixels"}[study.pretrain.loss_region]
+    return f"{name} loss (L1{'' if 'pretrain.loss_region' in changed else pixels})"
+
+
+def chance(trials: Sequence[dict[str, Any]]) -> float | None:
+    """Accuracy of guessing among equally frequent classes; None where their number is unknown."""
+    data = json.loads(trials[0]["recipe"]).get("data", {}) if trials else {}
+    known = data.get("classes")
+    number = data.get("num_classes") or (len(known) if known else None)
+    if number is None and data.get("source") == "tiny-imagenet":
+        number = 200
+    return 1 / number if number else None

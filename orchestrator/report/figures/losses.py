@@ -1,0 +1,135 @@
+"""Losses and learning rates by epoch: how the training itself went."""
+
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from orchestrator.report.figures.curves import (
+    HOLLOW,
+    by_epoch,
+    handles_of,
+    hollow,
+    legend,
+    looks_of,
+    panels,
+    whole,
+)
+from orchestrator.report.figures.lines import Curves, Group, Line
+from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, Look, look
+from orchestrator.report.tables import Filled
+
+KINDS = {"pretrain": "pretraining", "finetune": "finetuning"}
+_ACROSS = 3  # panels side by side on a page
+
+
+def losses(filled: Filled, curves: Curves, unit: str) -> Iterator[Drawing]:
+    """Validation and training loss of one kind of trial, a panel for each row of the table.
+
+    Args:
+        filled: a table of the validation loss.
+        unit: what a loss is, such as `Loss (cross-entropy, nats)`.
+    """
+    groups = panels(filled, curves)
+    if not groups:
+        return
+    kind, looks = filled.table.kind, looks_of(filled)
+
+    def draw() -> Figure:
+        across = min(_ACROSS, len(groups))
+        down = -(-len(groups) // across)
+        width = COLUMN if across == 1 else PAGE
+        figure = Figure(figsize=(width, 2.1 * down + 0.7))
+        grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+        for axes, group in zip(grid.flat, groups, strict=False):
+            _panel(axes, group, curves, kind, looks)
+        for axes in grid.flat[len(groups) :]:
+            axes.remove()
+        for axes in grid[:, 0]:
+            axes.set_ylabel(unit)
+        legend(figure, _handles(groups, filled, curves, looks), columns=2 if across == 1 else 3)
+        grid[0, 0].set_ylim(0, _highest(groups, curves, kind))
+        return figure
+
+    yield Drawing(f"loss_{kind}", f"Validation and training loss of the {KINDS[kind]}", draw)
+
+
+def learning_rates(curves: Curves, cells: list[str]) -> Iterator[Drawing]:
+    """The learning rate of each epoch's last step, a panel for each kind of trial."""
+    found = {kind: _rates(curves, cells, kind) for kind in KINDS}
+    kinds = [kind for kind in KINDS if found[kind]]
+    if not kinds:
+        return
+
+    def draw() -> Figure:
+        figure = Figure(figsize=(COLUMN, 2.0))
+        grid = figure.subplots(1, len(kinds), squeeze=False)
+        for axes, kind in zip(grid.flat, kinds, strict=True):
+            axes.set_title(KINDS[kind])
+            for index, (line, names) in enumerate(found[kind]):
+                looks = look(index)
+                axes.plot(
+                    line.epochs, line.mean, color=looks.colour, linestyle=looks.dashes,
+                    marker=looks.marker, markevery=max(1, len(line.epochs) // 8),
+                    label=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
+                )  # fmt: skip
+            axes.set(xlabel="Epoch", ylim=(0, None))
+            axes.xaxis.set_major_locator(whole())
+            axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
+            if len(found[kind]) > 1:
+                axes.legend()
+        grid[0, 0].set_ylabel("Learning rate")
+        return figure
+
+    yield Drawing("learning_rate", "Learning rate of each epoch's last step", draw)
+
+
+def _rates(curves: Curves, cells: list[str], kind: str) -> list[tuple[Line, list[str]]]:
+    """The learning rates that differ, each with the cells that had it."""
+    found: list[tuple[Line, list[str]]] = []
+    lines = {cell: curves.line(cell, kind, "learning_rate") for cell in cells}
+    longest = sorted(cells, key=lambda cell: -len(line.epochs) if (line := lines[cell]) else 0)
+    for cell in longest:
+        if not (line := lines[cell]):
+            continue
+        for other, names in found:
+            # The rates of a trial that is still running are the beginning of its fellows'.
+            if line.mean.tolist() == other.mean[: len(line.mean)].tolist():
+                names.append(cell)
+                break
+        else:
+            found.append((line, [cell]))
+    return found
+
+
+def _panel(axes: Axes, group: Group, curves: Curves, kind: str, looks: dict[str, Look]) -> None:
+    by_epoch(axes, group, curves, kind, "val_loss", looks)
+    axes.set_title(group.name)
+    for name, value in group.cells:
+        if line := curves.line(value.cell, kind, "train_loss"):
+            colour = looks[name].colour
+            axes.plot(line.epochs, line.mean, color=colour, linestyle=":", linewidth=0.8)
+        if inpainted := value.yardsticks.get("gaussian_fill"):
+            hollow(axes, inpainted, looks[name].colour, "<")
+
+
+def _highest(groups: list[Group], curves: Curves, kind: str) -> float:
+    """Top of the panels; only the first epoch's training loss, of fresh weights, may pass it."""
+    found: list[float] = []
+    for value in (value for group in groups for _, value in group.cells):
+        for metric, first in (("val_loss", 0), ("train_loss", 1)):
+            if line := curves.line(value.cell, kind, metric):
+                found += line.mean[first:].tolist()
+    return 1.05 * max(found)
+
+
+def _handles(
+    groups: list[Group], filled: Filled, curves: Curves, looks: dict[str, Look]
+) -> dict[str, Line2D]:
+    handles = handles_of(groups, curves, filled.table.kind, "val_loss", looks)
+    handles["dotted: training"] = Line2D([], [], color=GREY, linestyle=":", linewidth=0.8)
+    if any(value.yardsticks for value in filled.values):
+        mark = Line2D([], [], color=GREY, marker="<", **HOLLOW)
+        handles["Gaussian inpainting, nothing learned"] = mark
+    return handles

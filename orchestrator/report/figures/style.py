@@ -1,0 +1,108 @@
+"""How every figure looks, and its bytes: sizes, type, and colours that everyone can tell apart."""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+COLUMN, PAGE = 3.5, 7.2
+"""Widths in inches: one of two columns, and a whole page."""
+DPI = 300
+"""Of the PNG files."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that is yet to be drawn."""
+
+    name: str
+    """File name without its ending."""
+    title: str
+    """What it shows, in a sentence; stands in the files as their title."""
+    draw: Callable[[], Figure]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One line's looks; any one of the three tells it from the others."""
+
+    colour: str
+    marker: str
+    dashes: Any
+
+
+# Okabe & Ito (2008), "Color universal design", less yellow, which white paper swallows.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+# None is dotted: training losses and chance are.
+DASHES: tuple[Any, ...] = (
+    "-", (0, (5, 1.5)), (0, (6, 1.2, 1.2, 1.2)), (0, (3, 1, 1, 1, 1, 1)), (0, (9, 2)),
+)  # fmt: skip
+BASELINE = Look("black", "x", (0, (3, 1.2)))
+GREY = "#767676"
+
+
+def look(index: int) -> Look:
+    """The looks of a figure's n-th line, from 0; they repeat after 90."""
+    return Look(
+        COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], DASHES[index % len(DASHES)]
+    )
+
+
+def percent() -> PercentFormatter:
+    """Ticks of shares in [0, 1] as percentages."""
+    return PercentFormatter(1, decimals=0)
+
+
+def files(drawing: Drawing) -> Iterator[tuple[str, bytes]]:
+    """The figure as `NAME.svg` and `NAME.png`, the same bytes each time."""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = drawing.draw()
+        contents = {kind: _saved(figure, kind, drawing.title) for kind in ("svg", "png")}
+    for kind, content in contents.items():
+        yield f"{drawing.name}.{kind}", content
+
+
+# What a user's own matplotlibrc says must not change a figure.
+_SETTINGS: Any = {
+    **{k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")},
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.size": 7.5,
+    "axes.labelsize": 7.5,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 3.2,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.6,
+    "lines.markeredgewidth": 0.8,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": DPI,
+    "svg.hashsalt": "maskgrid",
+    "svg.fonttype": "path",
+}
+
+
+def _saved(figure: Figure, kind: str, title: str) -> bytes:
+    # No date, and no version of the program: the same records give the same bytes.
+    unsaid = {"svg": ("Date", "Creator"), "png": ("Software",)}[kind]
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, metadata={"Title": title, **dict.fromkeys(unsaid)})
+    return content.getvalue()
