@@ -11,7 +11,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from orchestrator.report.figures.lines import BASE, Curves, Group, Line, columns, outside, rows
-from orchestrator.report.figures.style import BASELINE, COLUMN, GREY, Drawing, Look, look, percent
+from orchestrator.report.figures.style import (
+    BASELINE,
+    COLUMN,
+    GREY,
+    Drawing,
+    Look,
+    legend,
+    look,
+    percent,
+)
 from orchestrator.report.tables import Filled
 
 HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "linestyle": "none", "clip_on": False}
@@ -36,7 +45,7 @@ def accuracy(
         number = f"figure_{index + 3}" if paper else f"accuracy_{index + 1}"
 
         def draw(group: Group = group) -> Figure:
-            figure = Figure(figsize=(COLUMN, 3.0))
+            figure = Figure(figsize=(COLUMN, 2.4))
             axes = figure.subplots()
             by_epoch(axes, group, curves, table.kind, table.metric, looks)
             axes.set(ylabel="Validation accuracy", ylim=(0, top))
@@ -67,18 +76,19 @@ def by_epoch(
 
 def whole() -> MaxNLocator:
     """Ticks at whole epochs."""
-    return MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10])
+    return MaxNLocator(nbins=7, integer=True, steps=[1, 2, 4, 5, 10])
 
 
-def plot(axes: Axes, line: Line, looks: Look) -> None:
-    """A line with at most nine marks, and a band where there are several seeds."""
-    axes.plot(
+def plot(axes: Axes, line: Line, looks: Look) -> Line2D:
+    """A line of means with at most nine marks, and a band where there are several seeds."""
+    (drawn,) = axes.plot(
         line.epochs, line.mean, color=looks.colour, linestyle=looks.dashes, marker=looks.marker,
         markevery=max(1, len(line.epochs) // 8),
     )  # fmt: skip
     if not np.isnan(line.sd).all():
         low, high = line.mean - line.sd, line.mean + line.sd
         axes.fill_between(line.epochs, low, high, color=looks.colour, alpha=0.18, linewidth=0)
+    return drawn
 
 
 def panels(filled: Filled, curves: Curves) -> list[Group]:
@@ -86,11 +96,18 @@ def panels(filled: Filled, curves: Curves) -> list[Group]:
     out = outside(filled).cells
     base = tuple(cell for cell in out if cell[0] == BASE)
     arms = Group("arms", tuple(cell for cell in out if cell[0] != BASE), "arms")
+    alone = Group(BASE, base, BASE)
     kind, metric = filled.table.kind, filled.table.metric
+    groups = [replace(group, cells=base + group.cells) for group in (*rows(filled), arms)]
+    wanted = groups if any(len(group.cells) > len(base) for group in groups) else [alone]
     return [
-        replace(group, cells=base + group.cells)
-        for group in (*rows(filled), arms)
-        if any(curves.line(value.cell, kind, metric) for _, value in group.cells)
+        group
+        for group in wanted
+        if any(
+            curves.line(value.cell, kind, metric)
+            for name, value in group.cells
+            if name != BASE or group is alone
+        )
     ]
 
 
@@ -107,24 +124,24 @@ def handles_of(
     groups: Iterable[Group], curves: Curves, kind: str, metric: str, looks: Mapping[str, Look]
 ) -> dict[str, Line2D]:
     """Legend entries of the lines drawn, with what must be known to read them."""
-    handles: dict[str, Line2D] = {}
-    band = False
-    for name, value in (cell for group in groups for cell in group.cells):
-        if line := curves.line(value.cell, kind, metric):
-            least, most = line.seeds
-            seeds = f"n={most}" if least == most else f"n={least} to {most}"
-            notes = [seeds] * (most > 1) + ["unfinished"] * (not line.done)
-            words = f"{name} ({', '.join(notes)})" if notes else name
-            handles.setdefault(words, _handle(looks[name]))
-            band |= most > 1
-    if band:
-        handles["band: ± 1 SD over seeds"] = Line2D([], [], color=GREY, alpha=0.3, linewidth=5)
+    found = [
+        (name, line)
+        for name, value in dict(cell for group in groups for cell in group.cells).items()
+        if (line := curves.line(value.cell, kind, metric))
+    ]
+    counts = {line.seeds for _, line in found}
+    handles = {}
+    for name, line in found:
+        notes = [_seeds(line)] if len(counts) > 1 else []
+        notes += [] if line.done else ["unfinished"]
+        words = f"{name} ({', '.join(notes)})" if notes else name
+        handles[words] = _handle(looks[name])
+    if any(most > 1 for _, most in counts):
+        same = f" (n={max(counts)[1]})" if len(counts) == 1 else ""
+        handles[f"band: ± 1 SD of seeds{same}"] = Line2D(
+            [], [], color=GREY, alpha=0.3, linewidth=5
+        )
     return handles
-
-
-def legend(figure: Figure, handles: Mapping[str, Any], columns: int) -> None:
-    """A legend below the axes, where it covers nothing."""
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
 
 
 def hollow(axes: Axes, height: float, colour: str, marker: str) -> Line2D:
@@ -135,6 +152,11 @@ def hollow(axes: Axes, height: float, colour: str, marker: str) -> Line2D:
     return mark
 
 
+def _seeds(line: Line) -> str:
+    least, most = line.seeds
+    return f"n={most}" if least == most else f"n={least} to {most}"
+
+
 def _handle(looks: Look) -> Line2D:
     return Line2D([], [], color=looks.colour, linestyle=looks.dashes, marker=looks.marker)
 
@@ -142,14 +164,14 @@ def _handle(looks: Look) -> Line2D:
 def _published(axes: Axes, group: Group, looks: Mapping[str, Look]) -> dict[str, Line2D]:
     known = [(name, value.published) for name, value in group.cells if value.published]
     for name, published in known:
-        hollow(axes, published, looks[name].colour, looks[name].marker.replace("x", "*"))
+        hollow(axes, published, looks[name].colour, looks[name].marker)
     mark = Line2D([], [], color=GREY, marker="o", **HOLLOW)
-    return {"hollow: the paper's, last epoch": mark} if known else {}
+    return {"right edge: the paper, last epoch": mark} if known else {}
 
 
 def _highest(filled: Filled, curves: Curves) -> float:
     """Top of the accuracy axis of all of a table's figures, so that they compare."""
-    found = [value.published or 0.0 for value in filled.values]
+    found = [0.0, *(value.published or 0.0 for value in filled.values)]
     for value in filled.values:
         if line := curves.line(value.cell, filled.table.kind, filled.table.metric):
             found.append(float(np.max(line.mean + np.nan_to_num(line.sd))))

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from matplotlib.figure import Figure
 
-from orchestrator.report.figures.curves import legend
 from orchestrator.report.figures.heatmaps import grid_of
 from orchestrator.report.figures.lines import BASE, axis_title, named, ordered, outside
-from orchestrator.report.figures.style import COLOURS, COLUMN, GREY, Drawing, look, percent
+from orchestrator.report.figures.style import COLOURS, COLUMN, GREY, Drawing, legend, look, percent
 from orchestrator.report.tables import Filled
 
 _SERIES = 9  # lines that can still be told apart
@@ -21,23 +20,28 @@ def arms(filled: Filled, unit: str, chance: float | None) -> Iterator[Drawing]:
         return
 
     def draw() -> Figure:
-        figure = Figure(figsize=(COLUMN, 0.24 * len(found) + 0.9))
+        figure = Figure(figsize=(COLUMN, 0.22 * len(found) + 0.6))
         axes = figure.subplots()
+        handles: dict[str, object] = {}
         for place, (_, value) in enumerate(found):
-            seeds = len(value.results)
-            axes.plot(
-                value.results, [place] * seeds, "o", color=GREY, markersize=4.5, fillstyle="none"
-            )
-            axes.errorbar(
-                [value.mean or 0.0], [place], xerr=[value.sd or 0.0], fmt="D", color=COLOURS[0],
-                capsize=2.5, markersize=3.2, elinewidth=1,
+            spread = value.sd
+            handles["mean" if spread is None else "mean ± 1 SD"] = axes.errorbar(
+                [value.mean or 0.0], [place], xerr=spread, fmt="D", color=COLOURS[0], capsize=2.5,
+                markersize=3, elinewidth=1,
             )  # fmt: skip
+            if spread is not None:
+                (handles["one seed"],) = axes.plot(
+                    value.results, [place] * len(value.results), "o", color=GREY, markersize=4.5,
+                    fillstyle="none",
+                )  # fmt: skip
         axes.set_yticks(range(len(found)), [name for name, _ in found])
         axes.set(xlabel=unit, ylim=(len(found) - 0.5, -0.5), xlim=(0, None))
+        axes.margins(x=0.05)
         if accuracy:
             axes.xaxis.set_major_formatter(percent())
         if accuracy and chance:
-            axes.axvline(chance, color=GREY, linestyle=":", linewidth=0.8)
+            handles["chance"] = axes.axvline(chance, color=GREY, linestyle=":", linewidth=0.8)
+        legend(figure, handles, columns=3)
         return figure
 
     yield Drawing(f"arms_{filled.table.name}", f"{filled.table.title}: arms and baseline", draw)
@@ -54,7 +58,7 @@ def along(filled: Filled, unit: str) -> Iterator[Drawing]:
         return
 
     def draw() -> Figure:
-        figure = Figure(figsize=(COLUMN, 2.9))
+        figure = Figure(figsize=(COLUMN, 2.4))
         axes = figure.subplots()
         handles: dict[str, object] = {}
         for index, kind in enumerate(ordered(axes_of[series])):

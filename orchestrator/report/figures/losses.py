@@ -11,13 +11,13 @@ from orchestrator.report.figures.curves import (
     by_epoch,
     handles_of,
     hollow,
-    legend,
     looks_of,
     panels,
+    plot,
     whole,
 )
 from orchestrator.report.figures.lines import Curves, Group, Line
-from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, Look, look
+from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, Look, legend, look
 from orchestrator.report.tables import Filled
 
 KINDS = {"pretrain": "pretraining", "finetune": "finetuning"}
@@ -40,7 +40,7 @@ def losses(filled: Filled, curves: Curves, unit: str) -> Iterator[Drawing]:
         across = min(_ACROSS, len(groups))
         down = -(-len(groups) // across)
         width = COLUMN if across == 1 else PAGE
-        figure = Figure(figsize=(width, 2.1 * down + 0.7))
+        figure = Figure(figsize=(width, 2.1 * down + 0.1))
         grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for axes, group in zip(grid.flat, groups, strict=False):
             _panel(axes, group, curves, kind, looks)
@@ -49,7 +49,7 @@ def losses(filled: Filled, curves: Curves, unit: str) -> Iterator[Drawing]:
         for axes in grid[:, 0]:
             axes.set_ylabel(unit)
         legend(figure, _handles(groups, filled, curves, looks), columns=2 if across == 1 else 3)
-        grid[0, 0].set_ylim(0, _highest(groups, curves, kind))
+        grid[0, 0].set_ylim(*_limits(groups, curves, kind))
         return figure
 
     yield Drawing(f"loss_{kind}", f"Validation and training loss of the {KINDS[kind]}", draw)
@@ -63,23 +63,21 @@ def learning_rates(curves: Curves, cells: list[str]) -> Iterator[Drawing]:
         return
 
     def draw() -> Figure:
-        figure = Figure(figsize=(COLUMN, 2.0))
+        figure = Figure(figsize=(COLUMN, 1.9))
         grid = figure.subplots(1, len(kinds), squeeze=False)
+        handles: dict[str, Line2D] = {}
         for axes, kind in zip(grid.flat, kinds, strict=True):
             axes.set_title(KINDS[kind])
-            for index, (line, names) in enumerate(found[kind]):
-                looks = look(index)
-                axes.plot(
-                    line.epochs, line.mean, color=looks.colour, linestyle=looks.dashes,
-                    marker=looks.marker, markevery=max(1, len(line.epochs) // 8),
-                    label=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
-                )  # fmt: skip
+            for line, names in found[kind]:
+                others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+                looks = look(len(handles))
+                handles[f"{KINDS[kind]}: {names[0]}{others}"] = plot(axes, line, looks)
             axes.set(xlabel="Epoch", ylim=(0, None))
             axes.xaxis.set_major_locator(whole())
             axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
-            if len(found[kind]) > 1:
-                axes.legend()
         grid[0, 0].set_ylabel("Learning rate")
+        if len(handles) > len(kinds):
+            legend(figure, handles, columns=2)
         return figure
 
     yield Drawing("learning_rate", "Learning rate of each epoch's last step", draw)
@@ -114,14 +112,14 @@ def _panel(axes: Axes, group: Group, curves: Curves, kind: str, looks: dict[str,
             hollow(axes, inpainted, looks[name].colour, "<")
 
 
-def _highest(groups: list[Group], curves: Curves, kind: str) -> float:
-    """Top of the panels; only the first epoch's training loss, of fresh weights, may pass it."""
+def _limits(groups: list[Group], curves: Curves, kind: str) -> tuple[float, float]:
+    """Bottom and top of all panels; only the training loss of fresh weights may pass the top."""
     found: list[float] = []
     for value in (value for group in groups for _, value in group.cells):
         for metric, first in (("val_loss", 0), ("train_loss", 1)):
             if line := curves.line(value.cell, kind, metric):
                 found += line.mean[first:].tolist()
-    return 1.05 * max(found)
+    return 0.0 if kind == "pretrain" else 0.9 * min(found), 1.05 * max(found)
 
 
 def _handles(
@@ -131,5 +129,5 @@ def _handles(
     handles["dotted: training"] = Line2D([], [], color=GREY, linestyle=":", linewidth=0.8)
     if any(value.yardsticks for value in filled.values):
         mark = Line2D([], [], color=GREY, marker="<", **HOLLOW)
-        handles["Gaussian inpainting, nothing learned"] = mark
+        handles["right edge: inpainting, nothing learned"] = mark
     return handles

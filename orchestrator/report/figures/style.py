@@ -1,7 +1,8 @@
 """How every figure looks, and its bytes: sizes, type, and colours that everyone can tell apart."""
 
 import io
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,7 @@ DASHES: tuple[Any, ...] = (
 )  # fmt: skip
 BASELINE = Look("black", "x", (0, (3, 1.2)))
 GREY = "#767676"
+_LETTERS = 46  # of a legend's line: as many as a column is wide
 
 
 def look(index: int) -> Look:
@@ -56,6 +58,24 @@ def look(index: int) -> Look:
 def percent() -> PercentFormatter:
     """Ticks of shares in [0, 1] as percentages."""
     return PercentFormatter(1, decimals=0)
+
+
+def legend(figure: Figure, handles: Mapping[str, Any], columns: int) -> None:
+    """A legend below the axes, where it covers nothing, in at most so many columns as fit.
+
+    The figure grows by the legend's height.
+    """
+    words = [textwrap.fill(name, _LETTERS) for name in handles]
+    while True:
+        made = figure.legend(
+            list(handles.values()), words, loc="outside lower center", ncols=columns
+        )
+        box = made.get_window_extent()
+        if columns == 1 or box.width <= figure.bbox.width:
+            break
+        made.remove()
+        columns -= 1
+    figure.set_figheight(figure.get_figheight() + box.height / figure.dpi)
 
 
 def files(drawing: Drawing) -> Iterator[tuple[str, bytes]]:
