@@ -42,7 +42,9 @@ def prepare(folder: Path) -> Store:
 
 
 def write_results(study: StudySpec, records: Records, folder: Path) -> list[Filled]:
-    """Write records, tables, comparisons and verdicts, and return the tables."""
+    """Write records, tables, comparisons, verdicts and figures, and return the tables."""
+    from orchestrator.report.figures.gallery import figures  # matplotlib
+
     store = Store(str(folder))
     # The images' place on one machine is no part of the study.
     spec = study.model_dump(mode="json", exclude={"data": {"path"}}, exclude_unset=True)
@@ -63,6 +65,10 @@ def write_results(study: StudySpec, records: Records, folder: Path) -> list[Fill
     found = verdicts.verdicts(study, records)
     store.write("verdicts.parquet", to_parquet(table_of(VERDICTS, verdict_rows(found))))
     store.write("verdicts.md", verdicts.to_markdown(found).encode())
+    if records.samples is not None:
+        store.write("samples.parquet", to_parquet(records.samples))
+    for name, content in figures(study, records, filled, records.samples):
+        store.write(name, content)
     return filled
 
 

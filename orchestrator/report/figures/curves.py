@@ -41,7 +41,7 @@ def accuracy(
     top = _highest(filled, curves)
     looks = looks_of(filled)
     for index, group in enumerate(panels(filled, curves)):
-        paper = table.rows == "patch_size" and group.name != "arms"
+        paper = table.rows == "patch_size" and group.name not in ("arms", BASE)
         number = f"figure_{index + 3}" if paper else f"accuracy_{index + 1}"
 
         def draw(group: Group = group) -> Figure:
@@ -124,23 +124,21 @@ def handles_of(
     groups: Iterable[Group], curves: Curves, kind: str, metric: str, looks: Mapping[str, Look]
 ) -> dict[str, Line2D]:
     """Legend entries of the lines drawn, with what must be known to read them."""
-    found = [
-        (name, line)
-        for name, value in dict(cell for group in groups for cell in group.cells).items()
-        if (line := curves.line(value.cell, kind, metric))
-    ]
-    counts = {line.seeds for _, line in found}
+    found: dict[str, list[Line]] = {}
+    for name, value in (cell for group in groups for cell in group.cells):
+        if line := curves.line(value.cell, kind, metric):
+            found.setdefault(name, []).append(line)
+    counts = {name: _seeds(lines) for name, lines in found.items()}
     handles = {}
-    for name, line in found:
-        notes = [_seeds(line)] if len(counts) > 1 else []
-        notes += [] if line.done else ["unfinished"]
+    for name, lines in found.items():
+        notes = [counts[name]] if len(set(counts.values())) > 1 else []
+        notes += [] if all(line.done for line in lines) else ["unfinished"]
         words = f"{name} ({', '.join(notes)})" if notes else name
         handles[words] = _handle(looks[name])
-    if any(most > 1 for _, most in counts):
-        same = f" (n={max(counts)[1]})" if len(counts) == 1 else ""
-        handles[f"band: ± 1 SD of seeds{same}"] = Line2D(
-            [], [], color=GREY, alpha=0.3, linewidth=5
-        )
+    if any(line.seeds[1] > 1 for lines in found.values() for line in lines):
+        same = f" ({counts.popitem()[1]})" if len(set(counts.values())) == 1 else ""
+        band = Line2D([], [], color=GREY, alpha=0.3, linewidth=5)
+        handles[f"band: ± 1 SD of seeds{same}"] = band
     return handles
 
 
@@ -152,8 +150,8 @@ def hollow(axes: Axes, height: float, colour: str, marker: str) -> Line2D:
     return mark
 
 
-def _seeds(line: Line) -> str:
-    least, most = line.seeds
+def _seeds(lines: list[Line]) -> str:
+    least, most = min(line.seeds[0] for line in lines), max(line.seeds[1] for line in lines)
     return f"n={most}" if least == most else f"n={least} to {most}"
 
 

@@ -68,7 +68,7 @@ def along(filled: Filled, unit: str) -> Iterator[Drawing]:
             looks = look(index)
             handles[named(series, kind)] = axes.errorbar(
                 xs, means, yerr=sds if any(sds) else None, color=looks.colour,
-                marker=looks.marker, linestyle=looks.dashes, linewidth=0.6,
+                marker=looks.marker, linestyle="none", elinewidth=1,
             )  # fmt: skip
         axes.set(xlabel=axis_title(steps), ylabel=unit)
         if table.metric.endswith("accuracy"):

@@ -23,6 +23,7 @@ KINDS: dict[str, Read] = {
     "the paper": lambda value: value.published,
 }
 """Panels by title, and what each shows of a cell."""
+_ACROSS = 12  # cells that have room for their numbers on a page's width
 
 
 @dataclass(frozen=True)
@@ -87,21 +88,24 @@ def heatmap(filled: Filled, unit: str) -> Iterator[Drawing]:
         unit: the metric's name with its unit.
     """
     grid = grid_of(filled)
-    if not grid or not any(value and value.results for row in grid.cells for value in row):
+    if not grid or np.isnan(grid.numbers(KINDS["this study"])).all():
         return
     kinds = [kind for kind, read in KINDS.items() if np.isfinite(grid.numbers(read)).any()]
 
     def draw() -> Figure:
         down, across = len(grid.rows) + bool(grid.base), max(4, len(grid.columns))
-        width = len(kinds) * (0.46 * across + 0.1) + 1.3
-        figure = Figure(figsize=(min(PAGE, max(COLUMN, width)), 0.36 * down + 0.85))
+        stacked = len(kinds) if len(kinds) * across > _ACROSS else 1
+        width = len(kinds) // stacked * (0.46 * across + 0.1) + 1.3
+        height = stacked * (0.36 * down + 0.85)
+        figure = Figure(figsize=(min(PAGE, max(COLUMN, width)), height))
         scale = _scale(grid, kinds)
-        panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
-        for panel, kind in zip(panels, kinds, strict=True):
+        panels = figure.subplots(stacked, len(kinds) // stacked, sharey=True, squeeze=False)
+        for panel, kind in zip(panels.flat, kinds, strict=True):
             _panel(panel, grid, KINDS[kind], scale)
             panel.set_title(kind, fontsize=7.5)
-        panels[0].set_ylabel(axis_title(filled.table.rows))
-        _bar(figure, list(panels), grid, scale, unit)
+        for panel in panels[:, 0]:
+            panel.set_ylabel(axis_title(filled.table.rows))
+        _bar(figure, list(panels.flat), grid, scale, unit)
         return figure
 
     yield Drawing(f"heatmap_{filled.table.name}", f"{filled.table.title}, as a heat map", draw)
@@ -162,8 +166,8 @@ def _write(
     if ours and value.sd is not None:
         words += f"\n± {grid.show(value.sd)}"
     axes.text(
-        *place, words, ha="center", va="center", fontsize=6.5, linespacing=1.05,
-        color=ink(scale.colour(number)),
+        *place, words, ha="center", va="center", linespacing=1.05, color=ink(scale.colour(number)),
+        fontsize=6.5 * min(1.0, _ACROSS / len(grid.columns)),
     )  # fmt: skip
 
 

@@ -117,14 +117,14 @@ def columns(filled: Filled) -> list[str]:
 
 
 def named(name: str, value: Scalar) -> str:
-    """A value with its axis: `patch 4x4`, `20 % masked`, `optim.lr 0.001`."""
+    """A value with its axis: `patch 4x4`, `20 % masked`, `model.init he`."""
     said = label(name, value)
     return f"{said} {axis(name)}" if name == "mask_ratio" else f"{axis(name)} {said}"
 
 
 def axis(name: str) -> str:
-    """An axis as a figure names it: the last parts of a long path."""
-    return AXES.get(name, ".".join(name.split(".")[-2:]))
+    """An axis as the tables name it."""
+    return AXES.get(name, name)
 
 
 def axis_title(name: str) -> str:

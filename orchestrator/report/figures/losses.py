@@ -44,6 +44,7 @@ def losses(filled: Filled, curves: Curves, unit: str) -> Iterator[Drawing]:
         grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for axes, group in zip(grid.flat, groups, strict=False):
             _panel(axes, group, curves, kind, looks)
+            axes.tick_params(labelbottom=True)  # the panel below it may be missing
         for axes in grid.flat[len(groups) :]:
             axes.remove()
         for axes in grid[:, 0]:
