@@ -83,7 +83,7 @@ def write_and_print(
     except (InputError, OSError) as error:  # the tables stand without their yardsticks
         console.print(f"yardsticks not measured: {error}", markup=False)
     try:
-        for reason in draw(plan, cache):
+        for reason in draw(plan, cache) if unhurried else []:
             console.print(f"no pictures: {reason}", markup=False)
     except (InputError, OSError) as error:  # nor do they need pictures
         console.print(f"no pictures drawn: {error}", markup=False)

@@ -47,18 +47,18 @@ def draw(plan: Plan, cache: Path) -> list[str]:
     return lost
 
 
-def chosen(image_set: "ImageSet", val: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def chosen(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Which images are shown: evenly spaced over the validation images in order of class.
 
     Args:
-        val: (n,) rows of the validation images.
+        labels: (n,) classes of the validation images.
 
     Returns:
-        At most COUNT rows, all different, a class each where there are as many classes.
+        At most COUNT places among them, all different, in ascending order.
     """
-    by_class = val[np.argsort(image_set.labels[val], kind="stable")]
-    places = np.linspace(0, len(val) - 1, min(COUNT, len(val))).round().astype(np.int64)
-    return by_class[places]
+    by_class = np.argsort(labels, kind="stable")
+    steps = np.linspace(0, len(labels) - 1, min(COUNT, len(labels))).round().astype(np.int64)
+    return np.sort(by_class[steps])
 
 
 def _samples(trial: TrialSpec, ledger: Ledger, cache: Path) -> pa.Table:
@@ -80,23 +80,25 @@ def _pictures(
     from model.data.image_set import split
     from model.objectives import Batch, Reconstruction
 
-    rows = chosen(image_set, split(image_set, recipe.data).val)
+    val = split(image_set, recipe.data).val
+    places = chosen(image_set.labels[val])
+    rows = val[places]
     originals = torch.from_numpy(image_set.images[rows])  # (N, 3, S, S) uint8
-    labels, samples = torch.from_numpy(image_set.labels[rows]), torch.from_numpy(rows)
-    batch = Batch(originals.float() / 255, labels, samples, None)
+    labels, samples, order = map(torch.from_numpy, (image_set.labels[rows], rows, places))
+    batch = Batch(originals.float() / 255, labels, samples, None, order)
     objective = Reconstruction(recipe, len(image_set.class_names)).eval()
     objective.load_state_dict(safetensors.torch.load(weights))
     with torch.inference_mode():
         masked = objective.masked(batch, objective.shown(batch))
         restored = objective.network(masked)
-    for place, row in enumerate(rows):
+    for number, row in enumerate(rows):
         yield {
             "sample": int(row),
             "label": image_set.class_names[image_set.labels[row]],
             "side": recipe.data.image_size,
-            "original": _bytes(originals[place]),
-            "masked": _bytes(_levels(masked[place])),
-            "restored": _bytes(_levels(restored[place])),
+            "original": _bytes(originals[number]),
+            "masked": _bytes(_levels(masked[number])),
+            "restored": _bytes(_levels(restored[number])),
         }
 
 
