@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import figure_records as hand
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +18,7 @@ from model.errors import InputError
 from orchestrator.graph import expand
 from orchestrator.ledger import Ledger
 from orchestrator.recipes import arm_cells
-from orchestrator.records import CELLS, EPOCHS, TRIALS, from_parquet
+from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
 from orchestrator.report.collect import Records, board_of, collect
 from orchestrator.report.documents import to_latex, to_markdown
 from orchestrator.report.longform import to_arrow, to_csv
@@ -75,6 +77,19 @@ def test_the_files_hold_what_was_collected(tmp_path: Path) -> None:
     ):  # fmt: skip
         read_back = from_parquet((tmp_path / f"{name}.parquet").read_bytes(), schema)
         assert read_back.equals(table, check_metadata=True)
+
+
+def test_pictures_and_figures_stand_beside_the_tables(tmp_path: Path) -> None:
+    found = hand.recorded([hand.BASE, hand.GRID[0]])
+    pictures = hand.samples(found)
+    write_results(study(), replace(found, samples=pictures), tmp_path)
+    names = files(tmp_path).keys() - COMPLETE
+    # The pictures as data, and every figure in both formats.
+    read_back = from_parquet((tmp_path / "samples.parquet").read_bytes(), SAMPLES)
+    assert read_back.equals(pictures, check_metadata=True)
+    assert names - {"samples.parquet"} == {
+        f"{name}.{kind}" for name in hand.drawn(study(), found, pictures) for kind in ("svg", "png")
+    }
 
 
 def test_each_table_is_returned_as_it_was_written(tmp_path: Path) -> None:

@@ -66,11 +66,11 @@ class Grid:
 
 
 def grid_of(filled: Filled) -> Grid | None:
-    """The table's grid; None unless at least half of its crossings are cells of the study."""
+    """The table's grid; None unless most of its crossings are cells of the study."""
     inside = [value for value in filled.values if value.row is not None]
     columns = ordered(value.column for value in inside)
     groups = rows(filled)
-    if not inside or len(groups) * len(columns) > 2 * len(inside):
+    if len(groups) * len(columns) >= 2 * len(inside):
         return None
     cells = []
     for group in groups:

@@ -3,6 +3,7 @@
 import io
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,16 +79,20 @@ def legend(figure: Figure, handles: Mapping[str, Any], columns: int) -> None:
     figure.set_figheight(figure.get_figheight() + box.height / figure.dpi)
 
 
+def styled() -> AbstractContextManager[None]:
+    """Inside of it, figures are drawn in this project's style, whatever the user's own is."""
+    return matplotlib.rc_context(_SETTINGS)
+
+
 def files(drawing: Drawing) -> Iterator[tuple[str, bytes]]:
     """The figure as `NAME.svg` and `NAME.png`, the same bytes each time."""
-    with matplotlib.rc_context(_SETTINGS):
+    with styled():
         figure = drawing.draw()
         contents = {kind: _saved(figure, kind, drawing.title) for kind in ("svg", "png")}
     for kind, content in contents.items():
         yield f"{drawing.name}.{kind}", content
 
 
-# What a user's own matplotlibrc says must not change a figure.
 _SETTINGS: Any = {
     **{k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")},
     "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
