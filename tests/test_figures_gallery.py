@@ -172,6 +172,27 @@ def test_other_axes_and_several_tables_get_figures_of_their_own() -> None:
     assert {"heatmap_last", "heatmap_best", "heatmap_turned", "loss_pretrain"} <= names
 
 
+def test_any_words_of_a_study_can_be_drawn() -> None:
+    odd = "5 $ and 6 $ \\frac < & > " + "long " * 12
+    table = {
+        "name": "t", "title": f"{odd} 漢字", "kind": "finetune", "metric": "val_accuracy",
+        "rows": "model.init",
+    }  # fmt: skip
+    cells = [cell(**{"model.init": init, "mask_ratio": 0.2}) for init in (odd, "he")]
+    spec, records = study(tables=[table]), recorded([BASE, *cells], seeds=(0, 1))
+    found = made(spec, records)
+    # Dollars are no formula, and nothing is wider than its figure.
+    assert f"{odd} 漢字, as a heat map" in str(
+        ElementTree.fromstring(found["heatmap_t.svg"])[0].text
+    )
+    for name, drawing in drawn(spec, records).items():
+        figure = drawing.draw()
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            box = axes.get_tightbbox()
+            assert box.x0 > -1 and box.x1 < figure.bbox.width + 1, name
+
+
 def test_the_hand_made_numbers_all_differ() -> None:
     numbers = [
         hand.number(name, seed, kind, epoch)

@@ -20,6 +20,7 @@ from orchestrator.report.figures.style import (
     legend,
     look,
     percent,
+    wrapped,
 )
 from orchestrator.report.tables import Filled
 
@@ -49,7 +50,7 @@ def accuracy(
             axes = figure.subplots()
             by_epoch(axes, group, curves, table.kind, table.metric, looks)
             axes.set(ylabel="Validation accuracy", ylim=(0, top))
-            axes.set_title(group.name)
+            axes.set_title(wrapped(group.name))
             axes.yaxis.set_major_formatter(percent())
             handles = handles_of([group], curves, table.kind, table.metric, looks)
             if chance:

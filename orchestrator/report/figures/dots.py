@@ -6,7 +6,16 @@ from matplotlib.figure import Figure
 
 from orchestrator.report.figures.heatmaps import grid_of
 from orchestrator.report.figures.lines import BASE, axis_title, named, ordered, outside
-from orchestrator.report.figures.style import COLOURS, COLUMN, GREY, Drawing, legend, look, percent
+from orchestrator.report.figures.style import (
+    COLOURS,
+    COLUMN,
+    GREY,
+    Drawing,
+    legend,
+    look,
+    percent,
+    wrapped,
+)
 from orchestrator.report.tables import Filled
 
 _SERIES = 9  # lines that can still be told apart
@@ -34,7 +43,7 @@ def arms(filled: Filled, unit: str, chance: float | None) -> Iterator[Drawing]:
                     value.results, [place] * len(value.results), "o", color=GREY, markersize=4.5,
                     fillstyle="none",
                 )  # fmt: skip
-        axes.set_yticks(range(len(found)), [name for name, _ in found])
+        axes.set_yticks(range(len(found)), [wrapped(name, COLUMN / 2) for name, _ in found])
         axes.set(xlabel=unit, ylim=(len(found) - 0.5, -0.5), xlim=(0, None))
         axes.margins(x=0.05)
         if accuracy:

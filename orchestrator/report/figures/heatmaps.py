@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from orchestrator.report.figures.lines import BASE, axis_title, ordered, outside, rows
-from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, percent
+from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, percent, wrapped
 from orchestrator.report.tables import Filled, Value, label
 
 Read = Callable[[Value], float | None]
@@ -138,7 +138,7 @@ def _panel(axes: Axes, grid: Grid, read: Read, scale: Scale) -> None:
                 Rectangle(place, across - 0.06, 0.96, facecolor=colour, edgecolor="none")
             )
         _write(axes, (across / 2, -0.65), grid, grid.base, read, scale)
-    axes.set_yticks(heights, names)
+    axes.set_yticks(heights, [wrapped(name, COLUMN / 2) for name in names])
     axes.set_xticks([column + 0.5 for column in range(across)], grid.columns)
     axes.set(xlabel=axis_title(grid.filled.table.columns))
     axes.set(xlim=(0, across), ylim=(down, min(heights) - 0.5))

@@ -17,7 +17,16 @@ from orchestrator.report.figures.curves import (
     whole,
 )
 from orchestrator.report.figures.lines import Curves, Group, Line
-from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, Look, legend, look
+from orchestrator.report.figures.style import (
+    COLUMN,
+    GREY,
+    PAGE,
+    Drawing,
+    Look,
+    legend,
+    look,
+    wrapped,
+)
 from orchestrator.report.tables import Filled
 
 KINDS = {"pretrain": "pretraining", "finetune": "finetuning"}
@@ -76,6 +85,7 @@ def learning_rates(curves: Curves, cells: list[str]) -> Iterator[Drawing]:
             axes.set(xlabel="Epoch", ylim=(0, None))
             axes.xaxis.set_major_locator(whole())
             axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
+            axes.yaxis.get_offset_text().set_parse_math(True)
         grid[0, 0].set_ylabel("Learning rate")
         if len(handles) > len(kinds):
             legend(figure, handles, columns=2)
@@ -104,7 +114,7 @@ def _rates(curves: Curves, cells: list[str], kind: str) -> list[tuple[Line, list
 
 def _panel(axes: Axes, group: Group, curves: Curves, kind: str, looks: dict[str, Look]) -> None:
     by_epoch(axes, group, curves, kind, "val_loss", looks)
-    axes.set_title(group.name)
+    axes.set_title(wrapped(group.name, PAGE / _ACROSS))
     for name, value in group.cells:
         if line := curves.line(value.cell, kind, "train_loss"):
             colour = looks[name].colour

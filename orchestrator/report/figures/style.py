@@ -46,7 +46,7 @@ DASHES: tuple[Any, ...] = (
 )  # fmt: skip
 BASELINE = Look("black", "x", (0, (3, 1.2)))
 GREY = "#767676"
-_LETTERS = 46  # of a legend's line: as many as a column is wide
+_LETTERS = 46  # on a line that is a column wide, with room for a line's sample
 
 
 def look(index: int) -> Look:
@@ -61,12 +61,17 @@ def percent() -> PercentFormatter:
     return PercentFormatter(1, decimals=0)
 
 
+def wrapped(words: str, inches: float = COLUMN) -> str:
+    """Words on as many lines as a width needs."""
+    return textwrap.fill(words, int(_LETTERS * inches / COLUMN))
+
+
 def legend(figure: Figure, handles: Mapping[str, Any], columns: int) -> None:
     """A legend below the axes, where it covers nothing, in at most so many columns as fit.
 
     The figure grows by the legend's height.
     """
-    words = [textwrap.fill(name, _LETTERS) for name in handles]
+    words = [wrapped(name) for name in handles]
     while True:
         made = figure.legend(
             list(handles.values()), words, loc="outside lower center", ncols=columns
@@ -122,6 +127,7 @@ _SETTINGS: Any = {
     "savefig.dpi": DPI,
     "svg.hashsalt": "maskgrid",
     "svg.fonttype": "path",
+    "text.parse_math": False,  # a name may hold a dollar
 }
 
 
