@@ -13,6 +13,7 @@ import figure_records as hand
 import matplotlib
 import pytest
 from figure_records import BASE, EPOCHS_ASKED, GRID, cell, drawn, recorded, samples, study
+from matplotlib.text import Text
 from PIL import Image
 
 from orchestrator.report.collect import Records
@@ -170,6 +171,14 @@ def test_other_axes_and_several_tables_get_figures_of_their_own() -> None:
         "turned_accuracy_1_finetune.optim.lr_0.001", "turned_accuracy_2_finetune.optim.lr_0.01",
     }  # fmt: skip
     assert {"heatmap_last", "heatmap_best", "heatmap_turned", "loss_pretrain"} <= names
+
+
+def test_no_markup_is_shown() -> None:
+    for drawing in drawn(study(), RECORDS, samples(RECORDS)).values():
+        figure = drawing.draw()
+        figure.draw_without_rendering()
+        shown = [text.get_text() for text in figure.findobj(Text)]
+        assert not any(mark in words for words in shown for mark in "$\\_")
 
 
 def test_any_words_of_a_study_can_be_drawn() -> None:

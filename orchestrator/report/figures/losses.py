@@ -84,8 +84,7 @@ def learning_rates(curves: Curves, cells: list[str]) -> Iterator[Drawing]:
                 handles[f"{KINDS[kind]}: {names[0]}{others}"] = plot(axes, line, looks)
             axes.set(xlabel="Epoch", ylim=(0, None))
             axes.xaxis.set_major_locator(whole())
-            axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
-            axes.yaxis.get_offset_text().set_parse_math(True)
+            axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
         grid[0, 0].set_ylabel("Learning rate")
         if len(handles) > len(kinds):
             legend(figure, handles, columns=2)
