@@ -77,21 +77,23 @@ def write_and_print(
     Args:
         unhurried: also work out what the tables can do without.
     """
-    try:
-        if unhurried:
-            measure(plan, cache)
-    except (InputError, OSError) as error:  # the tables stand without their yardsticks
-        console.print(f"yardsticks not measured: {error}", markup=False)
-    try:
-        for reason in draw(plan, cache) if unhurried else []:
-            console.print(f"no pictures: {reason}", markup=False)
-    except (InputError, OSError) as error:  # nor do they need pictures
-        console.print(f"no pictures drawn: {error}", markup=False)
+    if unhurried:
+        _work_out(plan, cache, console)
     records = collect(plan.board, plan.ledger)
     tables, found = write_results(plan.study, records, results), verdicts(plan.study, records)
     print_results(tables, found, console)
     console.print(f"written to {results}", highlight=False)
     return found
+
+
+def _work_out(plan: Plan, cache: Path, console: Console) -> None:
+    """What the tables can do without: yardsticks of the losses, and pictures."""
+    try:
+        measure(plan, cache)
+        if lost := draw(plan, cache):
+            console.print(f"no pictures of {len(lost)} trials: {lost[0]}", markup=False)
+    except (InputError, OSError) as error:
+        console.print(f"yardsticks or pictures are missing: {error}", markup=False)
 
 
 def _to_try_again(plan: Plan, retry_failed: bool) -> set[str]:

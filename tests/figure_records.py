@@ -21,7 +21,7 @@ Cell = tuple[str, dict[str, Any]]
 Ended = tuple[str, int]
 BASE: Cell = ("baseline", {})
 EPOCHS_ASKED = 6
-RECIPE = json.dumps({"data": {"source": "synthetic", "num_classes": 5}})
+RECIPE = json.dumps({"data": {"source": "synthetic", "num_classes": 5, "val_per_class": 9}})
 
 
 def cell(**values: Any) -> Cell:
