@@ -62,7 +62,8 @@ def run_study(
     with interrupts.doing(go_on):
         if plan.count(State.WAITING):
             _train(plan, again, options, console, interrupts)
-        write_and_print(plan, options.results, options.cache, console, not interrupts.asked)
+        unhurried = not interrupts.asked
+        write_and_print(plan, options.results, options.cache, console, unhurried, redraw=False)
         drop_unkept(plan, console)
         _print_failures(plan, console)
         _print_left(plan, options, console)
@@ -70,17 +71,24 @@ def run_study(
 
 
 def write_and_print(
-    plan: Plan, results: Path, cache: Path, console: Console, unhurried: bool = True
+    plan: Plan,
+    results: Path,
+    cache: Path,
+    console: Console,
+    unhurried: bool = True,
+    redraw: bool = True,
 ) -> list[Verdict]:
     """Write a study's records and tables as they stand; print tables and verdicts, return these.
 
     Args:
         unhurried: also work out what the tables can do without.
+        redraw: also draw anew what no new record has changed.
     """
     if unhurried:
         _work_out(plan, cache, console)
     records = collect(plan.board, plan.ledger)
-    tables, found = write_results(plan.study, records, results), verdicts(plan.study, records)
+    tables = write_results(plan.study, records, results, redraw)
+    found = verdicts(plan.study, records)
     print_results(tables, found, console)
     console.print(f"written to {results}", highlight=False)
     return found

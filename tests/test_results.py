@@ -32,7 +32,7 @@ HOME = "/home/somebody/pictures"
 COMPLETE = {
     "study.yaml", "trials.parquet", "epochs.parquet", "cells.parquet",
     *(f"table_{n}.{ending}" for n in (1, 2) for ending in ("parquet", "csv", "md", "tex")),
-    "comparisons.parquet", "verdicts.parquet", "verdicts.md",
+    "comparisons.parquet", "verdicts.parquet", "verdicts.md", "report.html",
 }  # fmt: skip
 
 

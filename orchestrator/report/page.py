@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.collect import Records
 from orchestrator.report.layout import sections
+from orchestrator.report.notes import notes
 from orchestrator.report.page_origin import LABELS, code, origins, recipes, study_yaml
 from orchestrator.report.page_trials import STATES, Tree, blocks, counts, trees
 from orchestrator.report.tables import Filled
@@ -18,6 +19,7 @@ from orchestrator.study import StudySpec
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _NONE = "—"
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -53,7 +55,7 @@ def page(
             blocks=blocks(found),
             counts=counts(trials),
             records=[trial.record for trial in trials],
-            tables=[sections(filled) for filled in tables],
+            tables=[(sections(filled, "**{}**"), notes(filled)) for filled in tables],
             verdicts=verdicts,
             figures=_images(figures),
             recipes=recipes(trials),
@@ -76,7 +78,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters.update(
-        spell=_spell, duration=_duration, words=_words, below=_below, number=_number
+        spell=_spell, duration=_duration, words=_words, below=_below, number=_number, strong=_strong
     )
     environment.globals.update(STATES=STATES)
     return environment
@@ -99,6 +101,14 @@ def _caption(stem: str, content: bytes) -> str:
     # Of the head alone: a title further down is that of a part.
     title = re.search(rb"<title>([^<]+)</title>", content[:4096])
     return html.unescape(title[1].decode()) if title else _words(stem)
+
+
+def _strong(text: str) -> "Markup | str":
+    """`**x**`, as tables mark their best cell, as HTML."""
+    from markupsafe import Markup
+
+    inner = re.fullmatch(r"\*\*(.*)\*\*", text)
+    return Markup("<strong>{}</strong>").format(inner[1]) if inner else text
 
 
 def _spell(value: object) -> str:

@@ -1,11 +1,10 @@
 """The results folder: a study's records and what they say; nobody ever reads half a file."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from model.errors import InputError
 from orchestrator.records import table_of, to_parquet
@@ -21,9 +20,14 @@ from orchestrator.report.longform import (
     to_csv,
     verdict_rows,
 )
+from orchestrator.report.page import page
+from orchestrator.report.page_origin import study_yaml
 from orchestrator.report.tables import Filled, fill_table
+from orchestrator.report.verdicts import Verdict
 from orchestrator.store import Store
 from orchestrator.study import StudySpec
+
+PAGE = "report.html"
 
 
 def prepare(folder: Path) -> Store:
@@ -41,35 +45,63 @@ def prepare(folder: Path) -> Store:
     return store
 
 
-def write_results(study: StudySpec, records: Records, folder: Path) -> list[Filled]:
-    """Write records, tables, comparisons, verdicts and figures, and return the tables."""
+def write_results(
+    study: StudySpec, records: Records, folder: Path, redraw: bool = True
+) -> list[Filled]:
+    """Write records, tables, comparisons, verdicts, figures and the page; return the tables.
+
+    Args:
+        redraw: False leaves figures and page as they are where no record has changed.
+    """
+    store = Store(str(folder))
+    recorded = _recorded(study, records)
+    redraw = redraw or store.read(PAGE) is None
+    redraw = redraw or any(store.read(name) != content for name, content in recorded.items())
+    filled = [fill_table(table, records) for table in study.tables]
+    found = verdicts.verdicts(study, records)
+    for name, content in {**recorded, **_told(filled, found)}.items():
+        store.write(name, content)
+    if redraw:
+        for name, content in _drawn(study, records, filled, found):
+            store.write(name, content)
+    return filled
+
+
+def _recorded(study: StudySpec, records: Records) -> dict[str, bytes]:
+    """What everything else is made from."""
+    tables = {"trials": records.trials, "epochs": records.epochs, "cells": records.cells}
+    tables |= {} if records.samples is None else {"samples": records.samples}
+    files = {f"{name}.parquet": to_parquet(table) for name, table in tables.items()}
+    return {"study.yaml": study_yaml(study).encode(), **files}
+
+
+def _told(tables: list[Filled], found: list[Verdict]) -> dict[str, bytes]:
+    """What the records say, as data and as text."""
+    files = {
+        f"{filled.table.name}.{ending}": content
+        for filled in tables
+        for ending, content in as_files(filled).items()
+    }
+    compared = [
+        row for filled in tables for row in comparison_rows(filled, all_comparisons(filled))
+    ]
+    return {
+        **files,
+        "comparisons.parquet": to_parquet(table_of(COMPARISONS, compared)),
+        "verdicts.parquet": to_parquet(table_of(VERDICTS, verdict_rows(found))),
+        "verdicts.md": verdicts.to_markdown(found).encode(),
+    }
+
+
+def _drawn(
+    study: StudySpec, records: Records, tables: list[Filled], found: list[Verdict]
+) -> Iterator[tuple[str, bytes]]:
+    """What the records look like: the figures, and the page that shows everything."""
     from orchestrator.report.figures.gallery import figures  # matplotlib
 
-    store = Store(str(folder))
-    # The images' place on one machine is no part of the study.
-    spec = study.model_dump(mode="json", exclude={"data": {"path"}}, exclude_unset=True)
-    if "data" in spec:  # which a default does not say, yet nothing is read without it
-        spec["data"] = {"source": study.data.source, **spec["data"]}
-    store.write("study.yaml", yaml.safe_dump(spec, sort_keys=False).encode())
-    for name, table in (
-        ("trials", records.trials),
-        ("epochs", records.epochs),
-        ("cells", records.cells),
-    ):
-        store.write(f"{name}.parquet", to_parquet(table))
-    filled = [fill_table(table, records) for table in study.tables]
-    for table in filled:
-        for ending, content in as_files(table).items():
-            store.write(f"{table.table.name}.{ending}", content)
-    store.write("comparisons.parquet", to_parquet(_comparisons(filled)))
-    found = verdicts.verdicts(study, records)
-    store.write("verdicts.parquet", to_parquet(table_of(VERDICTS, verdict_rows(found))))
-    store.write("verdicts.md", verdicts.to_markdown(found).encode())
-    if records.samples is not None:
-        store.write("samples.parquet", to_parquet(records.samples))
-    for name, content in figures(study, records, filled, records.samples):
-        store.write(name, content)
-    return filled
+    images = dict(figures(study, records, tables, records.samples))
+    yield from images.items()
+    yield PAGE, page(study, records, tables, found, images)
 
 
 def results_as_json(study: StudySpec, folder: Path) -> dict[str, Any]:
@@ -97,10 +129,3 @@ def as_files(filled: Filled) -> dict[str, bytes]:
         "md": to_markdown(filled).encode(),
         "tex": to_latex(filled).encode(),
     }
-
-
-def _comparisons(tables: list[Filled]) -> pa.Table:
-    rows = []
-    for filled in tables:
-        rows += comparison_rows(filled, all_comparisons(filled))
-    return table_of(COMPARISONS, rows)
