@@ -14,8 +14,8 @@ def which_cell(graph: TrialGraph, text: str) -> list[CellTrials]:
     """The trials of one cell, one entry a seed; of one seed alone where a trial is named.
 
     Args:
-        text: a cell's name, its values in order (`4x4,20%`, `4,0.2`), or the beginning of a trial's
-            key, with or without its kind.
+        text: a cell's name, its values (`4x4,20%`, `4,0.2`, `mask_ratio=0.2,patch_size=4`), or the
+            beginning of a trial's key, with or without its kind.
 
     Raises:
         InputError: no cell is meant, or several trials; the message lists what is near.
@@ -38,20 +38,20 @@ def _begins(text: str, key: str) -> bool:
 
 
 def _spells(text: str, asked: CellTrials) -> bool:
-    values = list(asked.cell.values.items())
-    parts = text.split(",")
-    # Cells with names of their own are called by them.
-    if "=" not in asked.cell.name or len(parts) != len(values):
-        return False
-    return all(_is(part, name, value) for part, (name, value) in zip(parts, values, strict=True))
+    if "=" not in asked.cell.name:
+        return False  # a cell with a name of its own is called by it
+    parts = [part.rpartition("=") for part in text.split(",")]
+    left = dict(asked.cell.values)
+    for axis, equals, said in parts:
+        if equals and not _is(said, left.pop(axis.strip(), None)):
+            return False
+    bare = [said for _, equals, said in parts if not equals]
+    return len(bare) == len(left) and all(map(_is, bare, left.values()))
 
 
-def _is(part: str, name: str, value: Scalar) -> bool:
-    axis, equals, rest = part.partition("=")
-    if equals and axis.strip() != name:
-        return False
-    said = (rest if equals else part).strip()
-    if isinstance(value, bool | str):
+def _is(said: str, value: Scalar | None) -> bool:
+    said = said.strip()
+    if value is None or isinstance(value, bool | str):
         return said == str(value)
     number = _number(said)
     return number is not None and math.isclose(number, value, rel_tol=1e-5)

@@ -26,7 +26,7 @@ def graph() -> TrialGraph:
 
 @pytest.mark.parametrize(
     "text",
-    ["patch_size=4,mask_ratio=0.2", "4x4,20%", "4x4, 20 %", "4,0.2", "4,.2", "patch_size=4,mask_ratio=20%"],
+    ["patch_size=4,mask_ratio=0.2", "4x4,20%", "4x4, 20 %", "4,0.2", "4,.2", "patch_size=4,mask_ratio=20%", "mask_ratio=0.2,patch_size=4", "mask_ratio=20%,4x4"],
 )  # fmt: skip
 def test_every_spelling_means_the_cell_at_all_seeds(graph: TrialGraph, text: str) -> None:
     found = which_cell(graph, text)
@@ -57,7 +57,18 @@ def test_a_beginning_of_many_trials_is_refused_with_some_of_them(graph: TrialGra
 
 
 @pytest.mark.parametrize(
-    "text", ["8x4,20%", "4,0.3", "4", "mask_ratio=4,patch_size=0.2", "4,20,1", "x,%"]
+    "text",
+    [
+        "8x4,20%",
+        "4,0.3",
+        "4",
+        "mask_ratio=4,patch_size=0.2",
+        "4,20,1",
+        "x,%",
+        "patch_size=4,patch_size=4",
+        "size=4,0.2",
+        "None,0.2",
+    ],
 )
 def test_what_spells_no_cell_is_refused(graph: TrialGraph, text: str) -> None:
     with pytest.raises(InputError, match=r"no such cell; .*choices: baseline; he; patch_size=4"):

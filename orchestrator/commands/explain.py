@@ -26,10 +26,11 @@ def explain(
 ) -> None:
     """Tell where a cell's numbers come from: trials, recipes, commit, images, hardware.
 
-    --json prints one object: study, cell, values (what the cell changes), numbers (table, title,
-    seed, trial, metric, value, epoch, select) and trials (key, kind, parent, seed, cells, state,
-    reason, epochs, epochs_done, restarts, started_at, finished_at, wall_seconds, train_seconds,
-    fingerprint, provenance, differs, defaults, recipe).
+    --json prints one object: study; cell; values (what the cell changes);
+    numbers, each with table, title, seed, trial, metric, value, epoch, select;
+    trials, each with key, kind, parent, seed, cells, state, reason, epochs,
+    epochs_done, restarts, started_at, finished_at, wall_seconds,
+    train_seconds, fingerprint, provenance, differs, defaults, recipe.
     """
     from orchestrator import explained, explaining
 
