@@ -130,7 +130,7 @@ def _number(plan: Plan, table: Table, seed: int, key: str) -> Number:
 
 def _trial(plan: Plan, key: str) -> Trial:
     spec, ledger, state = plan.graph.trials[key], plan.ledger, plan.board.states[key]
-    outcome, rows = ledger.outcome(key), ledger.rows(key)
+    outcome, rows, notes = ledger.outcome(key), ledger.rows(key), ledger.notes(key)
     recipe = spec.recipe.model_dump(mode="json", exclude={"data": {"path"}})
     ours, usual = flat(recipe), flat(_defaults(spec.recipe))
     differs = [path for path in ours if path not in _NO_CHOICE and ours[path] != usual.get(path)]
@@ -144,8 +144,8 @@ def _trial(plan: Plan, key: str) -> Trial:
         reason=plan.board.reason(key),
         epochs=spec.recipe.train.epochs,
         epochs_done=len(rows),
-        restarts=max(0, len(ledger.attempts(key)) - 1),
-        started_at=ledger.first_attempt(key).get("started_at"),
+        restarts=max(0, len(notes) - 1),
+        started_at=notes[0].get("started_at") if notes else None,
         finished_at=outcome.finished_at if outcome else None,
         wall_seconds=outcome.wall_seconds if outcome else None,
         train_seconds=sum(row.train_seconds for row in rows),

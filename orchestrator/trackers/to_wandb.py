@@ -21,8 +21,8 @@ _PRIVATE = {
     "x_disable_stats": True,
     "x_save_requirements": False,
 }
-# How long the end of a study waits for W&B's processes to write their last lines.
-_END_SECONDS = 60
+# How long, at most, the end of a study waits for W&B's processes to write their last lines.
+_END_SECONDS = 300
 
 
 def to_wandb(study: str, folder: Path) -> WandbLoggerCallback:
