@@ -1,7 +1,7 @@
 """From one cell of a table back to all that made its numbers: trials, recipes, code, machines."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from orchestrator.graph import CellTrials, State
 from orchestrator.planning import Plan
 from orchestrator.report.tables import selected
 from orchestrator.study import Scalar, Table
+from orchestrator.watching import board_now
 from orchestrator.which_cell import which_cell
 
 
@@ -93,6 +94,7 @@ def explain(plan: Plan, text: str) -> Explanation:
     Raises:
         InputError: the text means no cell; see `which_cell`.
     """
+    plan = replace(plan, board=board_now(plan))
     asked = which_cell(plan.graph, text)
     cell = asked[0].cell
     keys = [key for one in asked for key in (one.pretrain, one.finetune) if key]
@@ -113,7 +115,7 @@ def _numbers(plan: Plan, asked: list[CellTrials]) -> Iterator[Number]:
 
 
 def _number(plan: Plan, table: Table, seed: int, key: str) -> Number:
-    done = plan.board.states[key] in (State.DONE, State.CACHED)
+    done = plan.board.states[key] is State.DONE
     rows = [asdict(row) for row in plan.ledger.rows(key)] if done else []
     row = selected(table, rows) or {}
     return Number(
@@ -129,7 +131,7 @@ def _number(plan: Plan, table: Table, seed: int, key: str) -> Number:
 
 
 def _trial(plan: Plan, key: str) -> Trial:
-    spec, ledger, state = plan.graph.trials[key], plan.ledger, plan.board.states[key]
+    spec, ledger = plan.graph.trials[key], plan.ledger
     outcome, rows, notes = ledger.outcome(key), ledger.rows(key), ledger.notes(key)
     recipe = spec.recipe.model_dump(mode="json", exclude={"data": {"path"}})
     ours, usual = flat(recipe), flat(_defaults(spec.recipe))
@@ -140,7 +142,7 @@ def _trial(plan: Plan, key: str) -> Trial:
         parent=spec.parent,
         seed=spec.recipe.seed,
         cells=_users(plan, key),
-        state=(State.DONE if state is State.CACHED else state).value,
+        state=plan.board.states[key].value,
         reason=plan.board.reason(key),
         epochs=spec.recipe.train.epochs,
         epochs_done=len(rows),

@@ -12,7 +12,7 @@ from model.errors import InputError
 from model.pretrained import CONFIG_FILE, WEIGHTS_FILE, ExportConfig, network_weights
 from orchestrator.card import card
 from orchestrator.ledger import Ledger
-from orchestrator.store import Store
+from orchestrator.store import Paths, Store
 
 _MOST_LISTED = 8
 
@@ -36,6 +36,11 @@ def export(ledger: Ledger, text: str, folder: Path, cache: Path) -> str:
     if outcome is None or outcome.state != "done":
         why = f"it failed: {outcome.failure}" if outcome else "it is not done"
         raise InputError(f"trial {key}: {why}, so there is nothing to export")
+    if ledger.store.read(Paths.weights(key)) is None:
+        raise InputError(
+            f"trial {key}: its weights are no longer in the store, so there is nothing to export; "
+            "runtime.keep_weights says whose are kept"
+        )
     weights = safetensors.torch.load(ledger.weights(key))
     config = export_config(ledger.spec(key).recipe, weights, cache)
     _write(

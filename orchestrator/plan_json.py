@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orchestrator.difference import lines
 from orchestrator.graph import State
 from orchestrator.planning import Plan
 
@@ -14,6 +15,7 @@ def plan_json(made: Plan, recipes: bool = False) -> dict[str, Any]:
         "asked": made.asked,
         "unique": len(made.graph.trials),
         "states": {state.value: made.count(state) for state in State if made.count(state)},
+        "changed": lines(made),
         "trials": [_trial(made, key, recipes) for key in made.graph.trials],
     }
 

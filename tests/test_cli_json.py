@@ -37,9 +37,9 @@ def printer(
 
 def test_a_plan_as_json(printer: Printer) -> None:
     plan = printer.document("plan")
-    assert list(plan) == ["study", "warning", "asked", "unique", "states", "trials"]
+    assert list(plan) == ["study", "warning", "asked", "unique", "states", "changed", "trials"]
     assert (plan["study"], plan["warning"], plan["asked"], plan["unique"]) == ("tiny", None, 5, 5)
-    assert plan["states"] == {"waiting": 5}
+    assert (plan["states"], plan["changed"]) == ({"waiting": 5}, [])
     assert [list(trial) for trial in plan["trials"]] == [TRIAL] * 5
     # Every parent is one of the trials, and a cell's trials name the cell.
     keys = {trial["key"] for trial in plan["trials"]}

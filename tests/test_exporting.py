@@ -201,4 +201,7 @@ def test_changed_weights_are_never_exported(ledger: Ledger, tmp_path: Path) -> N
     ledger.store.write(Paths.weights(key), b"other")
     with pytest.raises(DamagedError, match="not what was written"):
         export(ledger, key, tmp_path / "out", tmp_path)
+    ledger.store.delete(Paths.weights(key))
+    with pytest.raises(InputError, match=r"no longer in the store.*keep_weights"):
+        export(ledger, key, tmp_path / "out", tmp_path)
     assert not (tmp_path / "out").exists()

@@ -27,8 +27,9 @@ def plan(
 
     --json prints one object: study; warning (why keys are provisional, or
     null); asked and unique (numbers of trials); states (number of trials in
-    each: cached is done, waiting would run); trials, each with key, kind,
-    parent, seed, epochs, state, reason, cells, and recipe with --recipes.
+    each: cached is done, waiting would run); changed (lines on what an edit of
+    the study changed); trials, each with key, kind, parent, seed, epochs,
+    state, reason, cells, and recipe with --recipes.
     """
     made = make_plan(study, store, data, strict=False)
     if as_json:
