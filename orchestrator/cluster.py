@@ -24,6 +24,10 @@ _SETTINGS = {
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",
     # Tune's newer progress output prints its banner however quiet it is told to be.
     "RAY_AIR_NEW_OUTPUT": "0",
+    # Trackers: files alone, and not a word to anybody. MLflow would rather have a database.
+    "MLFLOW_ALLOW_FILE_STORE": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "WANDB_ERROR_REPORTING": "false",
 }
 _LOCAL_SETTINGS = {
     # Ray binds every interface even when told 127.0.0.1, unless it believes this is a desktop.

@@ -18,6 +18,7 @@ from orchestrator.report.collect import collect
 from orchestrator.report.results import prepare, write_results
 from orchestrator.report.verdicts import Verdict, verdicts
 from orchestrator.samples import draw
+from orchestrator.trackers.asked import check_trackers
 from orchestrator.unlearned import measure
 from orchestrator.weights import drop_unkept
 
@@ -50,6 +51,7 @@ def run_study(
         StoreError: the store failed while the study ran; what ended before is kept.
     """
     interrupts = interrupts or Interrupts()
+    check_trackers(plan.study.runtime, plan.ledger.store)
     plan.ledger.store.prepare()
     prepare(options.results)
     again = _to_try_again(plan, options.retry_failed)

@@ -19,6 +19,7 @@ Scalar = bool | int | float | str
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Count = Annotated[int, Field(ge=1)]
 KeepWeights = Literal["all", "parents", "none"]
+Tracker = Literal["mlflow", "wandb"]
 
 # Short names for the two axes of the paper.
 ALIASES = {"patch_size": "pretrain.mask.patch_size", "mask_ratio": "pretrain.mask.ratio"}
@@ -147,6 +148,8 @@ class Runtime(Config):
     that others start from), or of `none`. Without them a trial stays done, but cannot be exported
     or shown restoring, and a child that is asked for later has it trained again. What a child
     still waits for, or another study of the store keeps, stays anyway."""
+    trackers: tuple[Tracker, ...] = ()
+    """Trackers to write to besides TensorBoard: files beside the trials, no account, no network."""
 
 
 TABLE_1 = Table(

@@ -18,6 +18,7 @@ from orchestrator.resources import Allotment, Node
 from orchestrator.search import GraphSearcher
 from orchestrator.store import Store, StoreError
 from orchestrator.study import StudySpec
+from orchestrator.trackers.asked import callbacks
 from orchestrator.turns import Turns
 
 # The trial's actor only waits for its workers: it sits on the head, next to the Train controller,
@@ -84,6 +85,7 @@ def _tuner(
             name=study.name,
             storage_path=ledger.store.join("tune"),
             failure_config=tune.FailureConfig(max_failures=study.runtime.max_restarts),
+            callbacks=callbacks(study, ledger.store),
             verbose=0,
         ),
     )

@@ -122,3 +122,9 @@ def _write_images(file: BinaryIO, source: Source) -> None:
     np.lib.format.write_array_header_1_0(file, header)
     for block in source.blocks():
         file.write(np.ascontiguousarray(block).data)
+
+
+def cached_class_names(cache: Path, fingerprint: str | None) -> tuple[str, ...] | None:
+    """The classes of a cached set in label order; None where the cache does not hold it."""
+    cached = _read(cache / fingerprint, fingerprint) if fingerprint else None
+    return cached.class_names if cached else None

@@ -20,6 +20,7 @@ Cache = Annotated[Path | None, typer.Option(help="Decoded images.  [default: ~/.
 Address = Annotated[
     str, typer.Option(help="Ray cluster: local starts one here; auto or a host finds one.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 DEFAULT_STORE = ".maskgrid/store"
 DEFAULT_ADDRESS = os.environ.get("RAY_ADDRESS", "local")

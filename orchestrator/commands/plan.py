@@ -1,14 +1,16 @@
 """`maskgrid plan`: which trials a study has, and which of them would run."""
 
+import json
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.commands.options import DEFAULT_STORE, Data, StoreUri, Study
+from orchestrator.commands.options import DEFAULT_STORE, AsJson, Data, StoreUri, Study
 from orchestrator.difference import show as show_difference
 from orchestrator.graph import State
+from orchestrator.plan_json import plan_json
 from orchestrator.planning import Plan, make_plan
 
 
@@ -19,9 +21,20 @@ def plan(
     recipes: Annotated[
         bool, typer.Option("--recipes", help="Print each trial's recipe, nothing left implicit.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show which trials a study has and which of them would run. Starts nothing."""
+    """Show which trials a study has and which of them would run. Starts nothing.
+
+    --json prints one object: study; warning (why keys are provisional, or
+    null); asked and unique (numbers of trials); states (number of trials in
+    each: cached is done, waiting would run); changed (lines on what an edit of
+    the study changed); trials, each with key, kind, parent, seed, epochs,
+    state, reason, cells, and recipe with --recipes.
+    """
     made = make_plan(study, store, data, strict=False)
+    if as_json:
+        typer.echo(json.dumps(plan_json(made, recipes), indent=2))
+        return
     console = Console()
     if made.warning:
         console.print(f"Images not found, so all keys are provisional: {made.warning}\n")

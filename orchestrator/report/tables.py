@@ -195,6 +195,12 @@ def _beside(
 
 
 def _result(table: Table, epochs: list[Row]) -> float | None:
+    chosen = selected(table, epochs)
+    return chosen[table.metric] if chosen else None
+
+
+def selected(table: Table, epochs: list[Row]) -> Row | None:
+    """The epoch, of a trial's rows in order, that a table reads its metric at."""
     if not epochs:
         return None
     chosen = epochs[-1]
@@ -203,5 +209,4 @@ def _result(table: Table, epochs: list[Row]) -> float | None:
         measured = [epoch for epoch in epochs if epoch[measure] is not None]
         sign = 1 if measure.endswith("accuracy") else -1
         chosen = max(measured, key=lambda epoch: sign * epoch[measure], default=chosen)
-    value: float | None = chosen[table.metric]
-    return value
+    return chosen

@@ -1,0 +1,27 @@
+"""`maskgrid export`: a trained network as a folder that stands alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.commands.options import DEFAULT_STORE, Cache, StoreUri, default_cache
+
+
+def export(
+    trial: Annotated[
+        str, typer.Argument(help="A trial's key, or its beginning.", show_default=False)
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder, new or empty.", show_default=False)
+    ],
+    store: StoreUri = DEFAULT_STORE,
+    cache: Cache = None,
+) -> None:
+    """Write a trial's weights, configuration and model card; the card tells how to load it."""
+    from orchestrator import exporting
+    from orchestrator.ledger import Ledger
+    from orchestrator.store import Store
+
+    key = exporting.export(Ledger(Store(store)), trial, folder, cache or default_cache())
+    typer.echo(f"{key} written to {folder}")

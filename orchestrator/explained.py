@@ -1,0 +1,158 @@
+"""An explanation of a cell as a person reads it, in 80 columns."""
+
+import json
+import statistics
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.explaining import Explanation, Number, Trial, flat
+
+
+def show(found: Explanation, console: Console, recipes: bool = False) -> None:
+    """Print an explanation; `recipes` adds every recipe in full."""
+    console.print(Text(f"{found.study}: {found.cell}", style="bold"))
+    for title, content in _parts(found):
+        console.print(Text(f"\n{title}", style="bold"))
+        console.print(Padding(content, (0, 0, 0, 2), expand=False), highlight=False)
+    if recipes:
+        for trial in found.trials:
+            console.print(Text(f"\nRecipe of {trial.key}", style="bold"))
+            console.print(Text(json.dumps(trial.recipe, indent=2)))
+
+
+def _parts(found: Explanation) -> Iterator[tuple[str, RenderableType]]:
+    for seed in dict.fromkeys(trial.seed for trial in found.trials):
+        numbers = [number for number in found.numbers if number.seed == seed]
+        trials = [trial for trial in found.trials if trial.seed == seed]
+        yield f"Seed {seed}", Group(_numbers(numbers), "", _trials(trials), *_notes(trials))
+    if len({trial.seed for trial in found.trials}) > 1:
+        yield "Over seeds", _over_seeds(found.numbers)
+    yield from _origins(found.trials)
+    yield "Recipe, where it is not the default (which is the paper's)", _recipe(found.trials)
+
+
+def _numbers(numbers: list[Number]) -> Table:
+    table = _table("table", "metric", "value", "read at")
+    for number in numbers:
+        at = f"epoch {number.epoch} ({number.select.replace('_', ' ')})" if number.epoch else ""
+        table.add_row(number.table, number.metric, _value(number.metric, number.value), at)
+    return table
+
+
+def _over_seeds(numbers: tuple[Number, ...]) -> Table:
+    """Mean and standard deviation (ddof 1), as the tables print them."""
+    table = _table("table", "metric", "mean", "sd", "seeds")
+    for name in dict.fromkeys(number.table for number in numbers):
+        same = [number for number in numbers if number.table == name]
+        values = [number.value for number in same if number.value is not None]
+        mean = statistics.fmean(values) if values else None
+        sd = statistics.stdev(values) if len(values) > 1 else None
+        metric = same[0].metric
+        deviation = "" if sd is None else _value(metric, sd)
+        table.add_row(name, metric, _value(metric, mean), deviation, str(len(values)))
+    return table
+
+
+def _value(metric: str, value: float | None) -> str:
+    if value is None:
+        return "none yet"
+    return f"{value:.1%}" if metric.endswith("accuracy") else f"{value:.4f}"
+
+
+def _trials(trials: list[Trial]) -> Table:
+    table = _table("trial", "epochs", "restarts", "in all", "training", "ended, UTC")
+    for trial in trials:
+        table.add_row(
+            trial.key,
+            f"{trial.state} {trial.epochs_done}/{trial.epochs}",
+            str(trial.restarts),
+            _duration(trial.wall_seconds),
+            _duration(trial.train_seconds or None),
+            (trial.finished_at or "")[:16].replace("T", " "),
+        )
+    return table
+
+
+def _notes(trials: list[Trial]) -> Iterator[Text]:
+    """What few trials have to be told of."""
+    for trial in trials:
+        if trial.reason:
+            yield Text(f"{trial.key}: {trial.reason}", style="red")
+        if trial.parent:
+            yield Text(f"{trial.key} started from {trial.parent}")
+        if len(trial.cells) > 1:
+            yield Text(f"{trial.key} is used by {'; '.join(trial.cells)}")
+
+
+def _origins(trials: tuple[Trial, ...]) -> Iterator[tuple[str, Table]]:
+    """Where trials ran, those of the same origin together."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        facts = json.dumps([trial.fingerprint, trial.provenance], sort_keys=True)
+        groups.setdefault(facts, []).append(trial)
+    for group in groups.values():
+        which = "" if len(groups) == 1 else f" of {', '.join(trial.key for trial in group)}"
+        yield f"Origin{which}", _pairs(_origin(group[0]))
+
+
+def _origin(trial: Trial) -> Iterator[tuple[str, str]]:
+    found, data = trial.provenance, trial.recipe["data"]
+    yield "images", f"{data['source']}, {data['image_size']} pixels, content {trial.fingerprint}"
+    if not found:
+        yield "commit", "known when the trial is done, as are versions and machine"
+        return
+    changed = ", with changes that are not in it" if found.get("dirty") else ""
+    yield "commit", f"{found['commit']}{changed}" if found.get("commit") else "not recorded"
+    versions = {**found.get("versions", {}), "python": found.get("python")}
+    yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield "machine", f"{found.get('cpu')} ({found.get('machine')}, {found.get('system')})"
+    yield "workers", f"{found.get('workers')}, on {found.get('gpu') or 'the CPU'}"
+
+
+def _recipe(trials: tuple[Trial, ...]) -> RenderableType:
+    """One column a kind of trial: a cell's seeds differ in nothing but their seed."""
+    kinds = {trial.kind: trial for trial in reversed(trials)}
+    kinds = {kind: kinds[kind] for kind in ("pretrain", "finetune") if kind in kinds}
+    recipes = {kind: flat(trial.recipe) for kind, trial in kinds.items()}
+    defaults: dict[str, Any] = {}
+    for trial in kinds.values():
+        defaults |= trial.defaults
+    table = _table("field", *kinds, "default")
+    for path, default in defaults.items():
+        shown = [_shown(recipe[path]) if path in recipe else "" for recipe in recipes.values()]
+        table.add_row(path, *shown, _shown(default))
+    return table if defaults else Text("nothing differs")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        text = ", ".join(map(str, value))
+        return text if len(text) < 40 else f"{len(value)} of them"
+    return "-" if value is None else str(value)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, no_wrap=column == columns[0], overflow="fold")
+    return table
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, text in pairs:
+        table.add_row(Text(name, style="dim"), text)
+    return table

@@ -1,0 +1,187 @@
+"""From one cell of a table back to all that made its numbers: trials, recipes, code, machines."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from model.config import (
+    Config,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    Recipe,
+    TinyImageNet,
+)
+from orchestrator.graph import CellTrials, State
+from orchestrator.planning import Plan
+from orchestrator.report.tables import selected
+from orchestrator.study import Scalar, Table
+from orchestrator.watching import board_now
+from orchestrator.which_cell import which_cell
+
+
+@dataclass(frozen=True)
+class Number:
+    """What one table reads from one trial."""
+
+    table: str
+    title: str
+    seed: int
+    trial: str
+    metric: str
+    value: float | None
+    """None while the trial is not done, or has no such metric."""
+    epoch: int | None
+    """Epoch it was read at, from 1."""
+    select: str
+    """Rule that chose the epoch: `last` or `best_on_dev`."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial and where it came from."""
+
+    key: str
+    kind: str
+    parent: str | None
+    seed: int
+    cells: tuple[str, ...]
+    """Every cell of the study that uses the trial."""
+    state: str
+    reason: str | None
+    """Why it failed or was skipped."""
+    epochs: int
+    epochs_done: int
+    restarts: int
+    started_at: str | None
+    finished_at: str | None
+    wall_seconds: float | None
+    """First start to end, waiting between attempts included."""
+    train_seconds: float
+    """Training steps alone."""
+    fingerprint: str | None
+    """Content of the images."""
+    provenance: dict[str, Any]
+    """`commit`, `dirty`, `versions`, `python`, `cpu`, `gpu`, `workers`...; empty until the end."""
+    differs: dict[str, Any]
+    """Recipe fields, by path, that are not the default, which is the paper's."""
+    defaults: dict[str, Any]
+    """What the default is there; None where there is no such field."""
+    recipe: dict[str, Any]
+    """The whole recipe, without the place of the images."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All about one cell."""
+
+    study: str
+    cell: str
+    values: dict[str, Scalar]
+    """What the cell changes, by axis or recipe field."""
+    numbers: tuple[Number, ...]
+    trials: tuple[Trial, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """A JSON object; the names in it are those of these classes' fields."""
+        return asdict(self)
+
+
+def explain(plan: Plan, text: str) -> Explanation:
+    """Explain the cell that a text means.
+
+    Raises:
+        InputError: the text means no cell; see `which_cell`.
+    """
+    plan = replace(plan, board=board_now(plan))
+    asked = which_cell(plan.graph, text)
+    cell = asked[0].cell
+    keys = [key for one in asked for key in (one.pretrain, one.finetune) if key]
+    return Explanation(
+        study=plan.study.name,
+        cell=cell.name,
+        values=dict(cell.values),
+        numbers=tuple(_numbers(plan, asked)),
+        trials=tuple(_trial(plan, key) for key in dict.fromkeys(keys)),
+    )
+
+
+def _numbers(plan: Plan, asked: list[CellTrials]) -> Iterator[Number]:
+    for table in plan.study.tables:
+        for one in asked:
+            if key := one.key(table.kind):
+                yield _number(plan, table, one.seed, key)
+
+
+def _number(plan: Plan, table: Table, seed: int, key: str) -> Number:
+    done = plan.board.states[key] is State.DONE
+    rows = [asdict(row) for row in plan.ledger.rows(key)] if done else []
+    row = selected(table, rows) or {}
+    return Number(
+        table=table.name,
+        title=table.title,
+        seed=seed,
+        trial=key,
+        metric=table.metric,
+        value=row.get(table.metric),
+        epoch=row.get("epoch"),
+        select=table.select,
+    )
+
+
+def _trial(plan: Plan, key: str) -> Trial:
+    spec, ledger = plan.graph.trials[key], plan.ledger
+    outcome, rows, notes = ledger.outcome(key), ledger.rows(key), ledger.notes(key)
+    recipe = spec.recipe.model_dump(mode="json", exclude={"data": {"path"}})
+    ours, usual = flat(recipe), flat(_defaults(spec.recipe))
+    differs = [path for path in ours if path not in _NO_CHOICE and ours[path] != usual.get(path)]
+    return Trial(
+        key=key,
+        kind=spec.kind,
+        parent=spec.parent,
+        seed=spec.recipe.seed,
+        cells=_users(plan, key),
+        state=plan.board.states[key].value,
+        reason=plan.board.reason(key),
+        epochs=spec.recipe.train.epochs,
+        epochs_done=len(rows),
+        restarts=max(0, len(notes) - 1),
+        started_at=notes[0].get("started_at") if notes else None,
+        finished_at=outcome.finished_at if outcome else None,
+        wall_seconds=outcome.wall_seconds if outcome else None,
+        train_seconds=sum(row.train_seconds for row in rows),
+        fingerprint=spec.recipe.data.fingerprint,
+        provenance=outcome.provenance if outcome else {},
+        differs={path: ours[path] for path in differs},
+        defaults={path: usual.get(path) for path in differs},
+        recipe=recipe,
+    )
+
+
+def _users(plan: Plan, key: str) -> tuple[str, ...]:
+    found = [one.cell.name for one in plan.graph.cells if key in (one.pretrain, one.finetune)]
+    return tuple(dict.fromkeys(found))
+
+
+# What names a trial's images and draws, or what it is, rather than how it was trained.
+_NO_CHOICE = ("seed", "kind", "data.fingerprint")
+
+
+def _defaults(recipe: Recipe) -> dict[str, Any]:
+    """The recipe of the same kind that nothing was said about: the paper's."""
+    train = PretrainConfig() if recipe.kind == "pretrain" else FinetuneConfig()
+    data = TinyImageNet(source="tiny-imagenet", path=Path())
+    parts: dict[str, Config] = {"data": data, "model": ModelConfig(), "train": train}
+    return {name: part.model_dump(mode="json") for name, part in parts.items()}
+
+
+def flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one of dotted paths; lists are values."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

@@ -1,0 +1,112 @@
+"""A trial of the store as a folder that stands alone: weights, configuration, model card."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+from torch import Tensor
+
+from model.config import FinetuneRecipe, PretrainRecipe
+from model.data.cache import cached_class_names
+from model.errors import InputError
+from model.pretrained import CONFIG_FILE, WEIGHTS_FILE, ExportConfig, network_weights
+from orchestrator.card import card
+from orchestrator.ledger import Ledger
+from orchestrator.store import Paths, Store
+
+_MOST_LISTED = 8
+
+
+def export(ledger: Ledger, text: str, folder: Path, cache: Path) -> str:
+    """Write a finished trial's network to a folder; returns the trial's key.
+
+    Args:
+        text: the trial's key, or the beginning of it.
+        folder: must not exist, or be empty; where it cannot be written, nothing is left of it.
+        cache: decoded images, which know the names of the classes.
+
+    Raises:
+        InputError: no trial or several are meant, it is not done, or the folder is not empty.
+        DamagedError: the trial's weights are missing or changed.
+    """
+    ledger.store.check()
+    _check_empty(folder)
+    key = find_trial(ledger, text)
+    outcome = ledger.outcome(key)
+    if outcome is None or outcome.state != "done":
+        why = f"it failed: {outcome.failure}" if outcome else "it is not done"
+        raise InputError(f"trial {key}: {why}, so there is nothing to export")
+    if ledger.store.read(Paths.weights(key)) is None:
+        raise InputError(
+            f"trial {key}: its weights are no longer in the store, so there is nothing to export; "
+            "runtime.keep_weights says whose are kept"
+        )
+    weights = safetensors.torch.load(ledger.weights(key))
+    config = export_config(ledger.spec(key).recipe, weights, cache)
+    _write(
+        folder,
+        {
+            # Readers elsewhere tell by this whose tensors these are.
+            WEIGHTS_FILE: safetensors.torch.save(network_weights(weights), {"format": "pt"}),
+            CONFIG_FILE: config.model_dump_json(indent=2).encode() + b"\n",
+            "README.md": card(ledger, key, config).encode(),
+        },
+    )
+    return key
+
+
+def find_trial(ledger: Ledger, text: str) -> str:
+    """The one trial of the store whose key begins with a text, with or without its kind.
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    known = ledger.store.names("trials")
+    found = [key for key in known if text and _begins(text, key)]
+    if len(found) == 1 or text in found:
+        return text if text in found else found[0]
+    shown = "; ".join((found or known)[:_MOST_LISTED]) or "none"
+    more = "; ..." if len(found or known) > _MOST_LISTED else ""
+    problem = "several trials begin so" if found else "no trial of the store begins so; it has"
+    raise InputError(f"trial {text!r}: {problem}: {shown}{more}")
+
+
+def export_config(
+    recipe: PretrainRecipe | FinetuneRecipe, weights: Mapping[str, Tensor], cache: Path
+) -> ExportConfig:
+    """What a loader must know of a trial."""
+    shared = {"kind": recipe.kind, "image_size": recipe.data.image_size, "model": recipe.model}
+    if isinstance(recipe, PretrainRecipe):
+        colour = tuple(weights["colour"].tolist()) if "colour" in weights else None
+        return ExportConfig(**shared, mask=recipe.train.mask, mask_colour=colour)
+    names = getattr(recipe.data, "classes", None)
+    names = names or cached_class_names(cache, recipe.data.fingerprint)
+    return ExportConfig(
+        **shared, num_classes=len(weights["network.head.1.bias"]), class_names=names
+    )
+
+
+def _begins(text: str, key: str) -> bool:
+    return key.startswith(text) or key.partition("-")[2].startswith(text)
+
+
+def _check_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.exists() or folder.is_symlink():
+        what = "it is not empty" if folder.is_dir() else "it is no folder"
+        raise InputError(f"{folder}: {what}; give a folder that is new or empty")
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    store, made = Store(str(folder)), not folder.exists()
+    try:
+        for name, content in files.items():
+            store.write(name, content)
+    except OSError as error:
+        if folder.is_dir():
+            for name in files:
+                (folder / name).unlink(missing_ok=True)
+            if made:
+                folder.rmdir()
+        raise InputError(f"{folder}: cannot be written: {error.strerror}") from None

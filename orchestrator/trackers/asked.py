@@ -1,0 +1,51 @@
+"""Which trackers a run writes to besides the ledger, what they need, and where their files lie.
+
+TensorBoard's event files are always written. MLflow and W&B are asked for by `runtime.trackers`;
+both write beside the trials, on this machine alone, without an account or a network.
+"""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from model.errors import InputError
+from orchestrator.store import Store
+from orchestrator.study import Runtime, StudySpec, Tracker
+
+
+def check_trackers(runtime: Runtime, store: Store) -> None:
+    """Make sure that every tracker asked for can be written to.
+
+    Raises:
+        InputError: a package is missing (the message names the extra that brings it), or the store
+            is a bucket, which no tracker writes to.
+    """
+    for name in runtime.trackers:
+        if importlib.util.find_spec(name) is None:
+            raise InputError(
+                f"runtime.trackers: {name!r}: its package is not installed; "
+                f"pip install 'maskgrid[{name}]' brings it"
+            )
+        if not store.is_local:
+            raise InputError(
+                f"runtime.trackers: {name!r}: it writes files beside the trials, and the store "
+                f"{store.name} is no folder; choices: no trackers, or a folder as --store"
+            )
+
+
+def tracker_folder(name: Tracker, store: Store) -> Path:
+    """Where a tracker writes, in a store that is a folder."""
+    return Path(store.uri) / name
+
+
+def callbacks(study: StudySpec, store: Store) -> list[Any]:
+    """Tune's callbacks: TensorBoard's, and one for each tracker that the study asks for."""
+    from orchestrator.trackers.to_tensorboard import to_tensorboard
+
+    made = [to_tensorboard(store)]
+    for name in study.runtime.trackers:
+        # Only what is asked for is imported: each package costs a second.
+        module = importlib.import_module(f"orchestrator.trackers.to_{name}")
+        made.append(getattr(module, f"to_{name}")(study.name, tracker_folder(name, store)))
+    return made

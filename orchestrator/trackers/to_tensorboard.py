@@ -1,0 +1,30 @@
+"""TensorBoard: Tune's own logger, its event files in the store from the first epoch on."""
+
+from typing import Any
+
+from ray.tune.logger import TBXLoggerCallback
+
+from orchestrator.store import Store
+from orchestrator.trackers.epochs import EveryEpoch
+
+
+def to_tensorboard(store: Store) -> TBXLoggerCallback:
+    """The callback for a store."""
+    made: TBXLoggerCallback = _Live() if store.is_local else _AtTheEnd()  # type: ignore[no-untyped-call]
+    return made
+
+
+class _AtTheEnd(EveryEpoch, TBXLoggerCallback):
+    """Tune writes to a folder of its own and copies it to the store at the end."""
+
+
+class _Live(_AtTheEnd):
+    """In a store that is a folder, curves are there to be looked at while the study runs."""
+
+    def log_trial_start(self, trial: Any) -> None:
+        """Open the trial's event file where Tune would copy it to."""
+        trial.init_local_path()  # names the trial's folder
+        if trial in self._trial_writer:
+            self._trial_writer[trial].close()
+        self._trial_writer[trial] = self._summary_writer_cls(trial.path, flush_secs=1)
+        self._trial_result[trial] = {}

@@ -1,0 +1,79 @@
+"""Which cell a person means: its name, a shorter spelling, or the key of one of its trials."""
+
+import difflib
+import math
+
+from model.errors import InputError
+from orchestrator.graph import CellTrials, TrialGraph
+from orchestrator.study import Scalar
+
+_MOST_LISTED = 12
+
+
+def which_cell(graph: TrialGraph, text: str) -> list[CellTrials]:
+    """The trials of one cell, one entry a seed; of one seed alone where a trial is named.
+
+    Args:
+        text: a cell's name, its values (`4x4,20%`, `4,0.2`, `mask_ratio=0.2,patch_size=4`), or the
+            beginning of a trial's key, with or without its kind.
+
+    Raises:
+        InputError: no cell is meant, or several trials; the message lists what is near.
+    """
+    named = [asked for asked in graph.cells if asked.cell.name == text]
+    spelt = [asked for asked in graph.cells if _spells(text, asked)]
+    if found := named or spelt:
+        return [asked for asked in found if asked.cell.name == found[0].cell.name]
+    keys = [key for key in graph.trials if text and _begins(text, key)]
+    if len(keys) > 1:
+        raise InputError(f"cell {text!r}: several trials begin so: {_listed(keys)}")
+    if not keys:
+        raise InputError(_unknown(graph, text))
+    users = [asked for asked in graph.cells if keys[0] in (asked.pretrain, asked.finetune)]
+    return users[:1]
+
+
+def _begins(text: str, key: str) -> bool:
+    return key.startswith(text) or key.partition("-")[2].startswith(text)
+
+
+def _spells(text: str, asked: CellTrials) -> bool:
+    if "=" not in asked.cell.name:
+        return False  # a cell with a name of its own is called by it
+    parts = [part.rpartition("=") for part in text.split(",")]
+    left = dict(asked.cell.values)
+    for axis, equals, said in parts:
+        if equals and not _is(said, left.pop(axis.strip(), None)):
+            return False
+    bare = [said for _, equals, said in parts if not equals]
+    return len(bare) == len(left) and all(map(_is, bare, left.values()))
+
+
+def _is(said: str, value: Scalar | None) -> bool:
+    said = said.strip()
+    if value is None or isinstance(value, bool | str):
+        return said == str(value)
+    number = _number(said)
+    return number is not None and math.isclose(number, value, rel_tol=1e-5)
+
+
+def _number(said: str) -> float | None:
+    """`4`, `4x4`, `0.2` or `20 %` as a number."""
+    one, _, other = said.partition("x")
+    scale = 0.01 if said.endswith("%") else 1.0
+    try:
+        return scale * float((one if one == other else said).rstrip("% "))
+    except ValueError:
+        return None
+
+
+def _unknown(graph: TrialGraph, text: str) -> str:
+    names = list(dict.fromkeys(asked.cell.name for asked in graph.cells))
+    near = difflib.get_close_matches(text, names, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"cell {text!r}: no such cell; {hint}choices: {_listed(names)}; or a trial's key"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_LISTED
+    return "; ".join(names[:_MOST_LISTED]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,80 @@
+"""Cells by name, by spelling, by trial."""
+
+import pytest
+
+from model.errors import InputError
+from orchestrator.graph import TrialGraph, expand
+from orchestrator.recipes import Cell
+from orchestrator.study import StudySpec
+from orchestrator.which_cell import which_cell
+
+CELLS = [
+    Cell("baseline", {}, pretrain=False),
+    Cell("he", {"model.init": "he"}),
+    *(
+        Cell(f"patch_size={size},mask_ratio={ratio}", {"patch_size": size, "mask_ratio": ratio})
+        for size in (4, 8)
+        for ratio in (0.2, 0.6)
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def graph() -> TrialGraph:
+    return expand(StudySpec(name="any", seeds=(0, 1)), CELLS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["patch_size=4,mask_ratio=0.2", "4x4,20%", "4x4, 20 %", "4,0.2", "4,.2", "patch_size=4,mask_ratio=20%", "mask_ratio=0.2,patch_size=4", "mask_ratio=20%,4x4"],
+)  # fmt: skip
+def test_every_spelling_means_the_cell_at_all_seeds(graph: TrialGraph, text: str) -> None:
+    found = which_cell(graph, text)
+    assert {asked.cell.name for asked in found} == {"patch_size=4,mask_ratio=0.2"}
+    assert [asked.seed for asked in found] == [0, 1]
+
+
+def test_cells_with_names_are_found_by_them(graph: TrialGraph) -> None:
+    assert [asked.cell.name for asked in which_cell(graph, "baseline")] == ["baseline"] * 2
+    assert [asked.cell.name for asked in which_cell(graph, "he")] == ["he"] * 2
+
+
+def test_a_trial_names_its_cell_at_its_seed(graph: TrialGraph) -> None:
+    wanted = next(asked for asked in graph.cells if asked.seed == 1 and asked.pretrain)
+    assert wanted.pretrain is not None
+    kind, _, digits = wanted.pretrain.partition("-")
+    assert which_cell(graph, wanted.pretrain) == [wanted]
+    assert which_cell(graph, f"{kind}-{digits[:8]}") == [wanted]
+    assert which_cell(graph, digits[:8]) == [wanted]
+
+
+def test_a_beginning_of_many_trials_is_refused_with_some_of_them(graph: TrialGraph) -> None:
+    with pytest.raises(InputError, match=r"several trials begin so: pretrain-.*"):
+        which_cell(graph, "pretrain-")
+    # Nothing at all is no beginning.
+    with pytest.raises(InputError, match="no such cell"):
+        which_cell(graph, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "8x4,20%",
+        "4,0.3",
+        "4",
+        "mask_ratio=4,patch_size=0.2",
+        "4,20,1",
+        "x,%",
+        "patch_size=4,patch_size=4",
+        "size=4,0.2",
+        "None,0.2",
+    ],
+)
+def test_what_spells_no_cell_is_refused(graph: TrialGraph, text: str) -> None:
+    with pytest.raises(InputError, match=r"no such cell; .*choices: baseline; he; patch_size=4"):
+        which_cell(graph, text)
+
+
+def test_a_slip_is_told_the_nearest_name(graph: TrialGraph) -> None:
+    with pytest.raises(InputError, match="did you mean 'baseline'"):
+        which_cell(graph, "basline")
