@@ -58,7 +58,7 @@ def make_plan(path: Path, store: str, data: Path | None = None, strict: bool = T
     """
     from orchestrator.search import cells  # Ray: not needed to say that a study is wrong
 
-    study, warning = _with_images(_located(read(path), data), strict)
+    study, warning = _with_images(_located(read(path, data), data), strict)
     graph = expand(study, cells(study))
     ledger = Ledger(Store(store))
     ledger.store.check()

@@ -14,10 +14,11 @@ from orchestrator.planning import Plan
 from orchestrator.printing import print_results
 from orchestrator.provenance import of_code
 from orchestrator.remembered import note_of, remember
-from orchestrator.report.collect import collect
+from orchestrator.report.collect import Records, collect
 from orchestrator.report.results import prepare, write_results
 from orchestrator.report.verdicts import Verdict, verdicts
 from orchestrator.samples import draw
+from orchestrator.study import StudySpec
 from orchestrator.trackers.asked import check_trackers
 from orchestrator.unlearned import measure
 from orchestrator.weights import drop_unkept
@@ -89,8 +90,15 @@ def write_and_print(
     if unhurried:
         _work_out(plan, cache, console)
     records = collect(plan.board, plan.ledger)
-    tables = write_results(plan.study, records, results, redraw)
-    found = verdicts(plan.study, records)
+    return print_written(plan.study, records, results, console, redraw)
+
+
+def print_written(
+    study: StudySpec, records: Records, results: Path, console: Console, redraw: bool = True
+) -> list[Verdict]:
+    """Write everything that records say, print tables and verdicts, and return these."""
+    tables = write_results(study, records, results, redraw)
+    found = verdicts(study, records)
     print_results(tables, found, console)
     console.print(f"written to {results}", highlight=False)
     return found

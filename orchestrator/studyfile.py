@@ -13,8 +13,11 @@ from orchestrator.recipes import mistakes
 from orchestrator.study import StudyError, StudySpec
 
 
-def read(path: Path) -> StudySpec:
+def read(path: Path, data: Path | None = None) -> StudySpec:
     """Read and check a study file.
+
+    Args:
+        data: where the images lie, for a file that does not say.
 
     Raises:
         StudyError: the file is missing, no YAML, or says something that is not understood.
@@ -23,16 +26,30 @@ def read(path: Path) -> StudySpec:
         raw = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StudyError(str(path), [_one_line(error)]) from None
+    if data and isinstance(raw, dict) and isinstance(raw.get("data"), dict):
+        raw["data"].setdefault("path", str(data))
+    return checked(raw, str(path))
+
+
+def checked(raw: Any, source: str) -> StudySpec:
+    """A study from what was read of a file.
+
+    Args:
+        source: the file's name, for what is said of it.
+
+    Raises:
+        StudyError: it says something that is not understood.
+    """
     if not isinstance(raw, dict):
-        raise StudyError(str(path), [f"a mapping of study fields was expected, found {raw!r}"])
+        raise StudyError(source, [f"a mapping of study fields was expected, found {raw!r}"])
     try:
         # Strict JSON: no "3" for 3 and no true for 1, yet lists may fill tuples.
         study = StudySpec.model_validate_json(json.dumps(raw, default=str), strict=True)
     except ValidationError as error:
         told = validation_mistakes(StudySpec, raw, error) + _beyond(raw, error)
-        raise StudyError(str(path), told) from None
+        raise StudyError(source, told) from None
     if found := mistakes(study):
-        raise StudyError(str(path), found)
+        raise StudyError(source, found)
     return study
 
 

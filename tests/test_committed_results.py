@@ -1,16 +1,14 @@
 """What stands in results/ is what its own records say, from a clean commit, and nothing else."""
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
-from orchestrator.report.collect import Records
+from orchestrator.report.kept import records_of, study_of
 from orchestrator.report.results import write_results
-from orchestrator.study import StudySpec
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -20,26 +18,13 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return RESULTS / str(request.param)
 
 
-def records(folder: Path) -> Records:
-    schemas = {"trials": TRIALS, "epochs": EPOCHS, "cells": CELLS}
-    read = {
-        name: from_parquet((folder / f"{name}.parquet").read_bytes(), schema)
-        for name, schema in schemas.items()
-    }
-    pictures = folder / "samples.parquet"
-    samples = from_parquet(pictures.read_bytes(), SAMPLES) if pictures.exists() else None
-    return Records(**read, samples=samples)
-
-
-def study(folder: Path) -> StudySpec:
-    written = yaml.safe_load((folder / "study.yaml").read_text())
-    if "path" not in written["data"] and written["data"]["source"] != "synthetic":
-        written["data"]["path"] = "anywhere"  # a place on one machine is not recorded
-    return StudySpec.model_validate_json(json.dumps(written), strict=True)
-
-
 def drawn(names: set[str]) -> set[str]:
     return {name for name in names if name.endswith((".svg", ".png"))}
+
+
+def text(path: Path) -> str:
+    """A file without the pictures in it."""
+    return re.sub(r'"data:image[^"]*"', '""', path.read_text())
 
 
 def assert_same_data(ours: Path, theirs: Path) -> None:
@@ -51,7 +36,7 @@ def assert_same_data(ours: Path, theirs: Path) -> None:
 
 
 def test_every_file_is_made_again_from_the_records_alone(folder: Path, tmp_path: Path) -> None:
-    write_results(study(folder), records(folder), tmp_path)
+    write_results(study_of(folder), records_of(folder), tmp_path)
     kept = {path.name for path in folder.iterdir()}
     made = {path.name for path in tmp_path.iterdir()}
     # Nothing stands there that is not made from them, and nothing that is made is left out.
@@ -60,16 +45,16 @@ def test_every_file_is_made_again_from_the_records_alone(folder: Path, tmp_path:
     )
     # Figures are kept all or none; their bytes are those of one version of matplotlib.
     assert drawn(kept) in (set(), drawn(made))
-    records_of = {"trials.parquet", "epochs.parquet", "cells.parquet", "samples.parquet"}
-    for name in sorted(made - drawn(made) - records_of):
+    the_records = {"trials.parquet", "epochs.parquet", "cells.parquet", "samples.parquet"}
+    for name in sorted(made - drawn(made) - the_records):
         if name.endswith(".parquet"):
             assert_same_data(tmp_path / name, folder / name)
         else:
-            assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+            assert text(tmp_path / name) == text(folder / name), name
 
 
 def test_every_trial_ended_and_came_from_a_clean_commit(folder: Path) -> None:
-    for trial in records(folder).trials.to_pylist():
+    for trial in records_of(folder).trials.to_pylist():
         assert trial["state"] == "done"
         assert trial["epochs_done"] == trial["epochs"]
         provenance = json.loads(trial["provenance"])
@@ -78,7 +63,7 @@ def test_every_trial_ended_and_came_from_a_clean_commit(folder: Path) -> None:
 
 
 def test_no_place_on_a_machine_is_recorded(folder: Path) -> None:
-    for trial in records(folder).trials.to_pylist():
+    for trial in records_of(folder).trials.to_pylist():
         assert "path" not in json.loads(trial["recipe"])["data"]
 
 

@@ -54,7 +54,7 @@ def test_every_trial_is_listed_as_it_was_recorded(name: str) -> None:
         accuracy = last["val_accuracy"]
         assert row[1:] == [
             trial["kind"], "✓ done", str(trial["seed"]), f"{trial['epochs_done']}/{trial['epochs']}",
-            f"{trial['train_seconds']:.1f}", f"{trial['wall_seconds']:.1f}", str(trial["restarts"]),
+            f"{trial['train_seconds']:,.1f}", f"{trial['wall_seconds']:,.1f}", str(trial["restarts"]),
             f"{last['val_loss']:.4f}", "—" if accuracy is None else f"{accuracy:.1%}",
         ]  # fmt: skip
         for cell in found.cells.to_pylist():
@@ -109,7 +109,7 @@ def test_the_study_on_the_page_runs_again(name: str, tmp_path: Path) -> None:
 
 def test_commands_name_the_commit_of_the_records(name: str) -> None:
     reproduce = inside(parse(of(name)), "reproduce")
-    commit = {"controls": "6b7923a68208", "tiny10": "83b286cb22aa"}[name]
+    commit = {"controls": "6b7923a68208", "tiny10": "e08cc954f5e8"}[name]
     assert f"git checkout {commit}" in reproduce
     assert "data fetch tiny-imagenet" in reproduce
     assert "uncommitted" not in reproduce and "differed" not in reproduce

@@ -32,15 +32,24 @@ def report(
         bool, typer.Option("--json", help="Print tables and verdicts as one JSON document.")
     ] = False,
 ) -> None:
-    """Write a study's records and tables from what its store holds now. Trains nothing."""
-    from orchestrator.report.results import results_as_json
-    from orchestrator.running import write_and_print
+    """Write a study's records, tables, figures and page from what its store holds now.
 
-    made = make_plan(study, store, data)
-    target = results or Path("results") / made.study.name
+    STUDY may also be a results folder: all is then made again from the records in it, without a
+    store.
+    """
+    from orchestrator.report.kept import is_results, records_of, study_of
+    from orchestrator.report.results import results_as_json
+    from orchestrator.running import print_written, write_and_print
+
     console = Console(quiet=as_json)
-    found = write_and_print(made, target, cache or default_cache(), console)
+    if is_results(study):
+        spec, target = study_of(study), results or study
+        found = print_written(spec, records_of(study), target, console)
+    else:
+        made = make_plan(study, store, data)
+        spec, target = made.study, results or Path("results") / made.study.name
+        found = write_and_print(made, target, cache or default_cache(), console)
     if as_json:
-        typer.echo(json.dumps(results_as_json(made.study, target), indent=2))
+        typer.echo(json.dumps(results_as_json(spec, target), indent=2))
     if check and any(verdict.holds is False for verdict in found):
         raise typer.Exit(1)
