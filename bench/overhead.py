@@ -1,0 +1,64 @@
+"""Seconds that a trial costs beside its training, against torchrun with the same function."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench import runs
+from bench.part import Options, cores, main
+from bench.recipes import QUICK
+from bench.result import Result, result
+from model.config import FinetuneConfig, FinetuneRecipe, SyntheticImages
+
+_DATA = {"source": "synthetic", "image_size": 32, "num_classes": 4, "train_per_class": 16}
+_DATA |= {"val_per_class": 4}
+_SCHEDULE = {"warmup_epochs": 0, "decay_epochs": 0}
+_TRAIN = {"epochs": 2, "batch_size": 16, "schedule": _SCHEDULE}
+_AGAINST = "torchrun of a plain script with the same fit, one process"
+
+
+def measure(options: Options) -> Iterator[Result]:
+    """What every further trial costs, by executor, beside a torchrun for each trial."""
+    with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
+        rounds = options.pick(options.rounds, 1)
+        for executor, more in (("inline", 8), ("train", 2)):
+            ours, theirs, starts = [], [], []
+            for number in range(rounds):
+                place = Path(folder) / f"{executor}-{number}"
+                first = runs.study(_study(executor, 1), place / "one")
+                several = runs.study(_study(executor, 1 + more), place / "several")
+                starts.append(first.overhead)
+                ours.append((several.overhead - first.overhead) / more)
+                theirs.append(_alone(place / "alone"))
+            yield result(
+                f"overhead.{executor}", "s", ours, theirs, less_is_better=True, against=_AGAINST,
+                note=f"a further trial of one worker, one at a time: (a run of {1 + more} trials - "
+                "a run of 1), each without its training seconds",
+            )  # fmt: skip
+            yield result(
+                f"overhead.{executor}.first", "s", starts, theirs, less_is_better=True,
+                against=_AGAINST, note="a whole run of one trial, Ray started and tables written",
+            )  # fmt: skip
+
+
+def _alone(folder: Path) -> float:
+    data = SyntheticImages.model_validate(_DATA)
+    recipe = FinetuneRecipe(data=data, model=QUICK, train=FinetuneConfig.model_validate(_TRAIN))
+    return runs.torchrun(recipe.model_dump_json(), folder, 1, cores()).overhead
+
+
+def _study(executor: str, trials: int) -> dict[str, Any]:
+    """Finetunings without parents, which differ by their seeds."""
+    return {
+        "name": "overhead",
+        "data": _DATA,
+        "model": QUICK.model_dump(mode="json"),
+        "finetune": _TRAIN,
+        "seeds": list(range(trials)),
+        "runtime": {"executor": executor, "max_concurrent": 1, "cpus_per_worker": cores()},
+    }
+
+
+if __name__ == "__main__":
+    main(measure)

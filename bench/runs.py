@@ -1,0 +1,94 @@
+"""Whole runs in processes of their own: a study by the command line, a recipe by torchrun."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from bench.part import ROOT
+
+_LIMIT_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run from start to end."""
+
+    wall: float
+    """Seconds from the process's start to its end."""
+    trained: float
+    """Seconds of training steps in it, summed over its trials."""
+    rate: float = 0.0
+    """Images a second once it is warm, where it is known."""
+
+    @property
+    def overhead(self) -> float:
+        """Seconds that are no training."""
+        return self.wall - self.trained
+
+
+def study(content: dict[str, Any] | Path, folder: Path) -> Run:
+    """`maskgrid run` of a study, all of its trials trained anew.
+
+    Raises:
+        RuntimeError: it did not end well.
+    """
+    folder.mkdir(parents=True)
+    path = content if isinstance(content, Path) else folder / "study.yaml"
+    if not isinstance(content, Path):
+        path.write_text(yaml.safe_dump(content))
+    results = folder / "results"
+    command = ["-m", "orchestrator", "run", str(path), "--no-dashboard", "--store"]
+    command += [str(folder / "store"), "--results", str(results), "--cache", str(folder / "cache")]
+    wall = call(command)[0]
+    seconds = pq.read_table(results / "epochs.parquet", columns=["train_seconds"])
+    return Run(wall, sum(seconds["train_seconds"].to_pylist()))
+
+
+def torchrun(recipe: str, folder: Path, processes: int, threads: int) -> Run:
+    """`bench/alone.py` on a recipe (JSON).
+
+    Raises:
+        RuntimeError: it did not end well.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.json"
+    path.write_text(recipe)
+    command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command += [str(ROOT / "bench" / "alone.py"), str(path), str(folder / "cache"), str(threads)]
+    wall, printed = call(command)
+    told = json.loads(printed.strip().splitlines()[-1])
+    return Run(wall, told["train_seconds"], told["images_per_second"])
+
+
+def call(arguments: list[str]) -> tuple[float, str]:
+    """Wall seconds and output of a Python process in the project's folder.
+
+    Raises:
+        RuntimeError: it failed, or took longer than ten minutes.
+    """
+    began = time.perf_counter()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GLOO_SOCKET_IFNAME": "lo"}
+    try:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        shown = " ".join(arguments[:3])
+        raise RuntimeError(f"{shown} took longer than {_LIMIT_SECONDS:.0f} s") from None
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise RuntimeError(f"{' '.join(arguments[:3])} failed: {' '.join(last)}")
+    return time.perf_counter() - began, done.stdout

@@ -1,0 +1,49 @@
+"""How much arithmetic a training step is, and how fast the machine multiplies matrices."""
+
+import time
+from functools import cache
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.loader import wait
+from bench.plain import build
+from bench.recipes import Recipe
+from model.config import PretrainRecipe
+from model.data.image_set import ImageSet
+
+
+def flops(recipe: Recipe, images: ImageSet) -> float:
+    """Operations of one image, forward and backward, a multiply-add counted as two."""
+    network = build(recipe, images)
+    side, wanted = recipe.data.image_size, (2, 3, recipe.data.image_size, recipe.data.image_size)
+    out = wanted if isinstance(recipe, PretrainRecipe) else (2, len(images.class_names))
+    return count(network, torch.rand(2, 3, side, side), torch.rand(out)) / 2
+
+
+def count(network: nn.Module, given: torch.Tensor, wanted: torch.Tensor) -> float:
+    """Operations of one forward and backward pass."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        (network(given) - wanted).square().mean().backward()
+    return float(counter.get_total_flops())
+
+
+@cache
+def matrix_rate(device: torch.device, tiny: bool) -> tuple[float, ...]:
+    """TFLOP/s of square matrix products, five times: bf16 on a GPU, fp32 on a CPU."""
+    gpu = device.type == "cuda"
+    side = 256 if tiny else 8192 if gpu else 2048
+    kind = torch.bfloat16 if gpu else torch.float32
+    a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
+    return tuple(_rate(a, b, 50 if gpu else 5) for _ in range(6))[1:]
+
+
+def _rate(a: torch.Tensor, b: torch.Tensor, times: int) -> float:
+    wait(a.device)
+    began = time.perf_counter()
+    for _ in range(times):
+        a @ b
+    wait(a.device)
+    return 2 * len(a) ** 3 * times / (time.perf_counter() - began) / 1e12
