@@ -27,7 +27,7 @@ def config(side: int, count: int) -> SyntheticImages:
     )
 
 
-def write_jpegs(images: ImageSet, folder: Path) -> None:
+def write_jpegs(images: ImageSet, folder: Path, prefix: str = "") -> None:
     """The training images as torchvision's ImageFolder wants them: one folder a class.
 
     At quality 90 they have two kilobytes each, like those of Tiny ImageNet.
@@ -36,4 +36,4 @@ def write_jpegs(images: ImageSet, folder: Path) -> None:
         place = folder / f"{images.labels[row]:03d}"
         place.mkdir(parents=True, exist_ok=True)
         pixels = images.images[row].transpose(1, 2, 0)
-        Image.fromarray(pixels).save(place / f"{row:06d}.jpeg", quality=90)
+        Image.fromarray(pixels).save(place / f"{prefix}{row:06d}.jpeg", quality=90)

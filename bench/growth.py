@@ -1,0 +1,101 @@
+"""How cost grows with images, with trials and with workers."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import images as embedded
+from bench import runs
+from bench.memory import peak
+from bench.part import Options, cores, main
+from bench.recipes import QUICK, recipe
+from bench.result import Result, at_least, result
+from model.config import ImageFolder, SyntheticImages
+from model.data.source import load, resolve
+from orchestrator.graph import Board, expand
+from orchestrator.ledger import Ledger
+from orchestrator.recipes import arm_cells
+from orchestrator.report.collect import board_of
+from orchestrator.store import Store
+from orchestrator.study import StudySpec
+
+_SIDE = 64
+_LINEAR = at_least(0.9)
+
+
+def measure(options: Options) -> Iterator[Result]:
+    """Each growth by the cost of one more, the largest size beside the smallest."""
+    yield from _images(options)
+    yield from _trials(options)
+    yield from _workers(options)
+
+
+def _images(options: Options) -> Iterator[Result]:
+    """Fingerprint and decode JPEG files into the cache, then open the cache."""
+    drawn = embedded.image_set(_SIDE, options.pick(1024, 8))
+    smallest, before = None, peak()
+    for copies in options.pick((1, 4, 16), (1, 2)):
+        with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
+            for copy in range(copies):
+                embedded.write_jpegs(drawn, Path(folder) / "files", f"{copy:02d}-")
+            config = ImageFolder(source="folder", path=Path(folder) / "files", image_size=_SIDE)
+            cache, count = Path(folder) / "cache", copies * int((~drawn.is_val).sum())
+            found = [_timed(lambda: resolve(config)), _timed(lambda: load(config, cache))]
+            opened = [_timed(lambda: load(resolved, cache)) for resolved in [resolve(config)] * 3]
+        each = [sum(found) / count * 1e6]
+        smallest = smallest or each
+        yield result(
+            f"growth.images.decode.{count}", "us an image", each, smallest, less_is_better=True,
+            against="the smallest set", goal=_LINEAR,
+            note=f"fingerprint, decode, cache; at most {peak() - before:.0f} MB more in memory",
+        )  # fmt: skip
+        note = "decoded before, mapped from disk"
+        yield result(f"growth.images.open.{count}", "ms", [1e3 * one for one in opened], note=note)
+
+
+def _trials(options: Options) -> Iterator[Result]:
+    """From a checked study to the board of its trials, on an empty store."""
+    smallest = None
+    for count in options.pick((100, 1_000, 10_000), (2, 4)):
+        data = SyntheticImages(fingerprint="0" * 32)
+        study = StudySpec(name="growth", data=data, model=QUICK, seeds=tuple(range(count)))
+        each = [_timed(lambda made=study: _plan(made)) / count * 1e6 for _ in range(3)]
+        smallest = smallest or each
+        yield result(
+            f"growth.trials.plan.{count}", "us a trial", each, smallest, less_is_better=True,
+            against="the smallest study", goal=_LINEAR, note="expand, key, look up in the store",
+        )  # fmt: skip
+
+
+def _plan(study: StudySpec) -> Board:
+    with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
+        return board_of(expand(study, arm_cells(study)), Ledger(Store(folder)))
+
+
+def _workers(options: Options) -> Iterator[Result]:
+    """DDP ranks of one thread each, the global batch unchanged."""
+    batch, steps = options.pick((64, 32), (4, 2))
+    made = recipe("quick", "pretrain", batch, steps, epochs=options.pick(3, 2)).model_dump_json()
+    counts = sorted({1, 2, cores()} & set(range(1, cores() + 1)))
+    rates: dict[int, list[float]] = {count: [] for count in counts}
+    with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
+        for _ in range(options.pick(options.rounds, 1)):
+            for count in counts:
+                rates[count].append(runs.torchrun(made, Path(folder), count, 1).rate)
+    for count in counts:
+        yield result(
+            f"growth.workers.{count}", "images/s", rates[count], rates[1], against="one worker",
+            note=f"network of quick.yaml, global batch {batch}, one thread a worker, gloo",
+        )  # fmt: skip
+
+
+def _timed(act: Callable[[], object]) -> float:
+    """Seconds of a call."""
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main(measure)
