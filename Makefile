@@ -5,13 +5,19 @@ BIN := $(VENV)/bin
 STUDY ?= studies/quick.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos lint format lock clean
+.PHONY: help run bench bench-gpu test chaos lint format lock clean
 
 help: ## Say what can be made
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 11
 
 run: $(VENV)/ready ## Train studies/quick.yaml (or STUDY=...) to its tables
 	$(BIN)/maskgrid run $(STUDY)
+
+bench: $(VENV)/ready ## Measure beside what else there is (25 min; goes on where cut)
+	$(BIN)/python -m bench --minutes 40
+
+bench-gpu: $(VENV)/ready ## The same on a GPU, under nine minutes
+	$(BIN)/python -m bench --device cuda --minutes 8.5
 
 test: $(VENV)/ready ## Run all tests
 	$(BIN)/python -m pytest

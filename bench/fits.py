@@ -28,7 +28,6 @@ class _Reporting(LocalContext):
 
 def train(config: dict[str, Any]) -> None:
     """One worker of one stage."""
-    import ray.train.torch
     import torch
 
     from model.config import FinetuneRecipe, PretrainRecipe

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,7 @@ from bench.part import Options, cores, main
 from bench.recipes import QUICK, recipe
 from bench.result import Result, at_least, result
 from model.config import ImageFolder, SyntheticImages
+from model.data.image_set import ImageSet
 from model.data.source import load, resolve
 from orchestrator.graph import Board, expand
 from orchestrator.ledger import Ledger
@@ -34,37 +36,46 @@ def measure(options: Options) -> Iterator[Result]:
 def _images(options: Options) -> Iterator[Result]:
     """Fingerprint and decode JPEG files into the cache, then open the cache."""
     drawn = embedded.image_set(_SIDE, options.pick(1024, 8))
-    smallest, before = None, peak()
+    smallest: list[float] = []
     for copies in options.pick((1, 4, 16), (1, 2)):
-        with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
-            for copy in range(copies):
-                embedded.write_jpegs(drawn, Path(folder) / "files", f"{copy:02d}-")
-            config = ImageFolder(source="folder", path=Path(folder) / "files", image_size=_SIDE)
-            cache, count = Path(folder) / "cache", copies * int((~drawn.is_val).sum())
-            found = [_timed(lambda: resolve(config)), _timed(lambda: load(config, cache))]
-            opened = [_timed(lambda: load(resolved, cache)) for resolved in [resolve(config)] * 3]
-        each = [sum(found) / count * 1e6]
-        smallest = smallest or each
+        count = copies * int((~drawn.is_val).sum())
+        before = peak()
+        first, opened = _decoded(drawn, copies)
+        each = [first / count * 1e6]
+        smallest, peer = smallest or each, smallest or []
         yield result(
-            f"growth.images.decode.{count}", "us an image", each, smallest, less_is_better=True,
-            against="the smallest set", goal=_LINEAR,
-            note=f"fingerprint, decode, cache; at most {peak() - before:.0f} MB more in memory",
+            f"growth.images.decode.{count}", "us an image", each, peer, less_is_better=True,
+            against="the smallest set" if peer else None, goal=_LINEAR if peer else None,
+            note=f"fingerprint, decode, cache; peak memory grew by {peak() - before:.0f} MB",
         )  # fmt: skip
         note = "decoded before, mapped from disk"
         yield result(f"growth.images.open.{count}", "ms", [1e3 * one for one in opened], note=note)
 
 
+def _decoded(drawn: ImageSet, copies: int) -> tuple[float, list[float]]:
+    """Seconds of the first reading of a folder of images, and of three later ones."""
+    with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
+        for copy in range(copies):
+            embedded.write_jpegs(drawn, Path(folder) / "files", f"{copy:02d}-")
+        path, cache = Path(folder) / "files", Path(folder) / "cache"
+        config = ImageFolder(source="folder", path=path, image_size=_SIDE)
+        first = _timed(lambda: load(resolve(config), cache))
+        resolved = resolve(config)
+        return first, [_timed(lambda: load(resolved, cache)) for _ in range(3)]
+
+
 def _trials(options: Options) -> Iterator[Result]:
     """From a checked study to the board of its trials, on an empty store."""
-    smallest = None
+    smallest: list[float] = []
     for count in options.pick((100, 1_000, 10_000), (2, 4)):
         data = SyntheticImages(fingerprint="0" * 32)
         study = StudySpec(name="growth", data=data, model=QUICK, seeds=tuple(range(count)))
-        each = [_timed(lambda made=study: _plan(made)) / count * 1e6 for _ in range(3)]
-        smallest = smallest or each
+        each = [_timed(partial(_plan, study)) / count * 1e6 for _ in range(3)]
+        smallest, peer = smallest or each, smallest or []
         yield result(
-            f"growth.trials.plan.{count}", "us a trial", each, smallest, less_is_better=True,
-            against="the smallest study", goal=_LINEAR, note="expand, key, look up in the store",
+            f"growth.trials.plan.{count}", "us a trial", each, peer, less_is_better=True,
+            against="the smallest study" if peer else None, goal=_LINEAR if peer else None,
+            note="expanded, keyed, looked up in an empty store",
         )  # fmt: skip
 
 
@@ -85,7 +96,8 @@ def _workers(options: Options) -> Iterator[Result]:
                 rates[count].append(runs.torchrun(made, Path(folder), count, 1).rate)
     for count in counts:
         yield result(
-            f"growth.workers.{count}", "images/s", rates[count], rates[1], against="one worker",
+            f"growth.workers.{count}", "images/s", rates[count], rates[1] if count > 1 else [],
+            against="one worker" if count > 1 else None,
             note=f"network of quick.yaml, global batch {batch}, one thread a worker, gloo",
         )  # fmt: skip
 

@@ -12,18 +12,34 @@ from model.data.synthetic import SyntheticSource
 CLASSES = 4
 
 
+_DRAWN = 1024
+
+
 def image_set(side: int, count: int) -> ImageSet:
-    """At least `count` training images of `side` pixels, and one of each class for validation."""
-    source = SyntheticSource(config(side, count))
+    """`count` training images of `side` pixels, and one of each class for validation.
+
+    At most 1,024 are drawn, which takes a second; more are these again.
+
+    Args:
+        count: a multiple of the classes, and of 1,024 if above it.
+    """
+    source = SyntheticSource(config(side, min(count, _DRAWN)))
     pixels = np.concatenate(list(source.blocks()))
-    return ImageSet(pixels, source.labels, source.is_val, source.class_names, source.fingerprint)
+    train, val = np.flatnonzero(~source.is_val), np.flatnonzero(source.is_val)
+    rows = np.concatenate([np.resize(train, count), val])
+    return ImageSet(
+        pixels[rows],
+        source.labels[rows],
+        source.is_val[rows],
+        source.class_names,
+        source.fingerprint,
+    )
 
 
 def config(side: int, count: int) -> SyntheticImages:
     """The configuration of `image_set`."""
-    each = -(-count // CLASSES)
     return SyntheticImages(
-        image_size=side, num_classes=CLASSES, train_per_class=each, val_per_class=1
+        image_size=side, num_classes=CLASSES, train_per_class=count // CLASSES, val_per_class=1
     )
 
 

@@ -57,11 +57,12 @@ def measure(options: Options) -> Iterator[Result]:
 
 def _study(trials: int) -> tuple[StudySpec, TrialGraph]:
     """Half pretrainings, half their finetunings: a grid of 20 cells by seeds."""
-    axes = {"patch_size": {"grid": [1, 2, 4, 8]}, "mask_ratio": {"grid": [0.1, 0.2, 0.4, 0.6, 0.8]}}
+    sizes, ratios = (1, 2, 4, 8), (0.1, 0.2, 0.4, 0.6, 0.8)
+    axes = {"patch_size": {"grid": sizes}, "mask_ratio": {"grid": ratios}}
     cells = [
         Cell(f"patch_size={size},mask_ratio={ratio}", {"patch_size": size, "mask_ratio": ratio})
-        for size in axes["patch_size"]["grid"]
-        for ratio in axes["mask_ratio"]["grid"]
+        for size in sizes
+        for ratio in ratios
     ]
     study = StudySpec.model_validate(
         {

@@ -1,6 +1,5 @@
 """The input pipelines that the project's is measured against: torchvision behind a DataLoader."""
 
-
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,8 @@ class Decoded(Dataset[Sample]):
 def from_files(folder: Path) -> Dataset[Sample]:
     """ImageFolder with decode + AutoAugment + ToTensor on each image, as most write it."""
     policy = transforms.Compose([transforms.AutoAugment(), transforms.ToTensor()])
-    return datasets.ImageFolder(str(folder), policy)
+    dataset: Dataset[Sample] = datasets.ImageFolder(str(folder), policy)
+    return dataset
 
 
 def loader(dataset: Dataset[Sample], batch: int, workers: int, pin: bool) -> DataLoader[Any]:
@@ -69,5 +69,3 @@ def wait(device: torch.device) -> None:
     """Until a GPU has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize()
-
-

@@ -21,7 +21,7 @@ _AGAINST = "torchrun of a plain script with the same fit, one process"
 def measure(options: Options) -> Iterator[Result]:
     """What every further trial costs, by executor, beside a torchrun for each trial."""
     with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
-        rounds = options.pick(options.rounds, 1)
+        rounds = options.pick(min(options.rounds, 2), 1)
         for executor, more in (("inline", 8), ("train", 2)):
             ours, theirs, starts = [], [], []
             for number in range(rounds):

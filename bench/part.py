@@ -44,8 +44,7 @@ def cores() -> int:
 def alternate(
     rounds: int, ours: Callable[[], float], theirs: Callable[[], float]
 ) -> tuple[list[float], list[float]]:
-    """Measure two things in turn, A B A B, after one uncounted pass of each."""
-    ours(), theirs()
+    """Measure two things in turn: A B A B."""
     pairs = [(ours(), theirs()) for _ in range(rounds)]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
@@ -60,11 +59,17 @@ def main(measure: Measure) -> None:
     parser.add_argument("--json", type=Path, help="file to append one JSON object a row to")
     given = parser.parse_args()
     options = Options(given.device, given.tiny, given.rounds, tuple(given.trials))
-    for row in measure(options):
-        print(line(row), flush=True)
-        if given.json:
-            with given.json.open("a") as stream:
-                stream.write(json.dumps(row.model_dump(mode="json")) + "\n")
+    try:
+        for row in measure(options):
+            print(line(row), flush=True)
+            if given.json:
+                with given.json.open("a") as stream:
+                    stream.write(json.dumps(row.model_dump(mode="json")) + "\n")
+    except Exception as error:
+        if os.environ.get("MASKGRID_TRACEBACK"):
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.exit(f"failed: {what} (MASKGRID_TRACEBACK=1 shows where)")
 
 
 def line(row: Result) -> str:

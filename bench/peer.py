@@ -52,12 +52,12 @@ def _rate(
     recipe: Recipe, images: ImageSet, network: nn.Module, optimizer: torch.optim.Optimizer
 ) -> float:
     """Images a second of one epoch; the host waits once, at its end."""
-    device = next(network.parameters()).device
+    device, batch = next(network.parameters()).device, recipe.train.batch_size
     pixels = torch.from_numpy(images.images[~images.is_val]).to(device)
     labels = torch.from_numpy(images.labels[~images.is_val]).to(device)
     wait(device)
     began = time.perf_counter()
-    for own in torch.randperm(len(pixels)).to(device).split(recipe.train.batch_size):
+    for own in torch.split(torch.randperm(len(pixels), device=device), batch):
         optimizer.zero_grad()
         with torch.autocast(device.type, torch.bfloat16, recipe.train.precision == "bf16"):
             logits = network(pixels[own].float() / 255)

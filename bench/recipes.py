@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from bench.images import config
 from model.config import (
     AugmentConfig,
     FinetuneConfig,
@@ -11,8 +12,6 @@ from model.config import (
     PretrainRecipe,
     ScheduleConfig,
 )
-
-from bench.images import config
 
 Recipe = PretrainRecipe | FinetuneRecipe
 Kind = Literal["pretrain", "finetune"]
@@ -26,7 +25,7 @@ NETWORKS = {"quick": QUICK, "paper": PAPER}
 
 
 def recipe(size: str, kind: Kind, batch: int, steps: int, **train: Any) -> Recipe:
-    """Two epochs of `steps` steps without augmentation: the input is measured apart.
+    """Two epochs of `steps` steps, without augmentation unless asked: input is measured apart.
 
     Args:
         size: `quick` or `paper`.

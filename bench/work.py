@@ -31,13 +31,12 @@ def count(network: nn.Module, given: torch.Tensor, wanted: torch.Tensor) -> floa
 
 
 @cache
-def matrix_rate(device: torch.device, tiny: bool) -> tuple[float, ...]:
-    """TFLOP/s of square matrix products, five times: bf16 on a GPU, fp32 on a CPU."""
+def matrix_rate(device: torch.device, kind: torch.dtype, tiny: bool) -> tuple[float, ...]:
+    """TFLOP/s of square matrix products, five times."""
     gpu = device.type == "cuda"
     side = 256 if tiny else 8192 if gpu else 2048
-    kind = torch.bfloat16 if gpu else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
-    return tuple(_rate(a, b, 50 if gpu else 5) for _ in range(6))[1:]
+    return tuple(_rate(a, b, 20 if gpu else 5) for _ in range(6))[1:]
 
 
 def _rate(a: torch.Tensor, b: torch.Tensor, times: int) -> float:

@@ -37,8 +37,8 @@ def _commit() -> dict[str, Any]:
     if not (root / ".git").exists():
         return {"commit": None, "dirty": None}
     commit = _git(root, "rev-parse", "HEAD")
-    # What a study writes (results) is no change of what produced it.
-    changed = _git(root, "status", "--porcelain", "--", ".", ":!results")
+    # What a study or a benchmark writes (results) is no change of what produced it.
+    changed = _git(root, "status", "--porcelain", "--", ".", ":!results", ":!bench/results")
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
 
 
