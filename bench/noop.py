@@ -16,11 +16,13 @@ from bench.result import Result, at_least, result
 from model.config import SyntheticImages
 from orchestrator.cluster import LOCAL, configure, connected
 from orchestrator.graph import Board, TrialGraph, expand
+from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger, Outcome
 from orchestrator.recipes import arm_cells
 from orchestrator.resources import allot
 from orchestrator.store import Paths, Store
 from orchestrator.study import StudySpec
+from orchestrator.turns import Turns
 
 
 class TimedBoard(Board):
@@ -32,20 +34,24 @@ class TimedBoard(Board):
 
     def finish(self, key: str, failure: str | None = None) -> None:
         """As a board's; a failure would not be a no-op."""
+        super().finish(key, failure)
         assert failure is None, failure
-        super().finish(key)
         self.ends.append((time.perf_counter(), resident()))
 
 
-class NoLedger(Ledger):
-    """Every trial is done, without a file to read."""
+class Ended(Ledger):
+    """The driver's view: a trial has no outcome when it is asked whether to start it."""
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._asked: set[str] = set()
 
-    def outcome(self, key: str) -> Outcome:
-        """Success."""
-        return Outcome(state="done", finished_at="")
+    def outcome(self, key: str) -> Outcome | None:
+        """None once, then what the store says."""
+        if key not in self._asked:
+            self._asked.add(key)
+            return None
+        return super().outcome(key)
 
 
 def measure(options: Options) -> Iterator[Result]:
@@ -73,14 +79,17 @@ def _searcher_alone(graph: TrialGraph, rounds: int) -> Result:
 
     seconds = []
     for _ in range(rounds):
-        searcher = GraphSearcher(Board(graph), NoLedger(), {})
-        began = time.perf_counter()
-        for number in range(len(graph.trials)):
-            searcher.suggest(str(number))
-            searcher.on_trial_complete(str(number))
-        seconds.append((time.perf_counter() - began) / len(graph.trials) * 1e6)
-    note = "one suggestion and one end, without Tune"
-    return result(f"noop.searcher.{len(graph.trials)}", "us a trial", seconds, note=note)
+        with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
+            _write_outcomes(graph.trials, Path(folder))
+            ledger = Ended(Store(folder))
+            searcher = GraphSearcher(Board(graph), Turns(ledger, Leases(ledger.store)), {})
+            began = time.perf_counter()
+            for number in range(len(graph.trials)):
+                searcher.suggest(str(number))
+                searcher.on_trial_complete(str(number))
+            seconds.append((time.perf_counter() - began) / len(graph.trials) * 1e3)
+    note = "one suggestion and one end, the lease on disk taken and dropped; without Tune"
+    return result(f"noop.searcher.{len(graph.trials)}", "ms a trial", seconds, note=note)
 
 
 def _with_tune(study: StudySpec, graph: TrialGraph) -> Iterator[Result]:
@@ -111,7 +120,7 @@ def _each(ends: list[float]) -> float:
 def _run(study: StudySpec, board: TimedBoard, folder: Path) -> None:
     from orchestrator.sweep import nodes, run_graph
 
-    ledger = Ledger(Store(str(folder)))
+    ledger = Ended(Store(str(folder)))
     _write_outcomes(board.graph.trials, folder)
     allotment = allot(study.runtime, nodes(), local=True)
     settings = {"store": ledger.store.uri, "cache": str(folder / "cache"), "provenance": {}}
