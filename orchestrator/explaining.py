@@ -15,7 +15,7 @@ from model.config import (
 )
 from orchestrator.graph import CellTrials, State
 from orchestrator.planning import Plan
-from orchestrator.report.tables import selected
+from orchestrator.report.chosen import chosen_rows
 from orchestrator.study import Scalar, Table
 from orchestrator.watching import board_now
 from orchestrator.which_cell import which_cell
@@ -116,8 +116,7 @@ def _numbers(plan: Plan, asked: list[CellTrials]) -> Iterator[Number]:
 
 def _number(plan: Plan, table: Table, seed: int, key: str) -> Number:
     done = plan.board.states[key] is State.DONE
-    rows = [asdict(row) for row in plan.ledger.rows(key)] if done else []
-    row = selected(table, rows) or {}
+    row = chosen_rows(table, plan.ledger.epochs(key)).get(key, {}) if done else {}
     return Number(
         table=table.name,
         title=table.title,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pyarrow as pa
 from pydantic import Field, ValidationError
 
 from model.config import Config
@@ -21,6 +22,7 @@ from orchestrator.store import Paths, Store, StoreError
 
 # A damaged newest checkpoint must leave one to go on from.
 CHECKPOINTS_KEPT = 2
+_NO_EPOCHS = records.EPOCHS.empty_table()
 YARDSTICKS = ("zero_fill", "mean_fill", "gaussian_fill")
 
 
@@ -128,14 +130,14 @@ class Ledger:
             raise StoreError(f"store {self.store.name}: {Paths.spec(key)} is gone")
 
     def rows(self, key: str) -> list[EpochRow]:
-        """The trial's epoch rows so far.
+        """The trial's epoch rows so far; see `epochs`."""
+        return records.epoch_rows(self.epochs(key))
 
-        Raises:
-            InputError: they are damaged.
-        """
+    def epochs(self, key: str) -> pa.Table:
+        """The trial's epochs so far as `records.EPOCHS`; raises InputError if they are damaged."""
         content = self.store.read(Paths.epochs(key))
         try:
-            return records.epochs_from_parquet(content) if content else []
+            return records.from_parquet(content, records.EPOCHS) if content else _NO_EPOCHS
         except InputError as error:
             raise InputError(
                 f"{self.store.name}: {Paths.epochs(key)}: {error}; without the folder "

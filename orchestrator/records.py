@@ -89,14 +89,9 @@ def epochs_to_parquet(key: str, rows: Iterable[EpochRow]) -> bytes:
     return to_parquet(pa.Table.from_pylist(records, schema=EPOCHS))
 
 
-def epochs_from_parquet(content: bytes) -> list[EpochRow]:
-    """One trial's rows.
-
-    Raises:
-        InputError: no Parquet file, or of another version.
-    """
-    table = from_parquet(content, EPOCHS).drop_columns(["trial_key"])
-    return [EpochRow(**record) for record in table.to_pylist()]
+def epoch_rows(table: pa.Table) -> list[EpochRow]:
+    """The rows of a table of epochs."""
+    return [EpochRow(**record) for record in table.drop_columns(["trial_key"]).to_pylist()]
 
 
 def table_of(schema: pa.Schema, records: Iterable[Mapping[str, Any]]) -> pa.Table:
@@ -128,7 +123,7 @@ def from_parquet(content: bytes, schema: pa.Schema) -> pa.Table:
         InputError: no Parquet file, of another version, or a column is missing or of another type.
     """
     try:
-        table = pq.read_table(io.BytesIO(content))
+        table = pq.ParquetFile(io.BytesIO(content)).read()
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"no readable Parquet record: {error}") from None
     version = (table.schema.metadata or {}).get(b"maskgrid.records", b"missing").decode()

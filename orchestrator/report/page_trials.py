@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.report.chosen import last_rows
 from orchestrator.report.collect import Records
 
 STATES = {"done": "✓", "failed": "✕", "skipped": "⊘", "running": "◐", "waiting": "○"}
@@ -97,7 +98,7 @@ def _shown(records: Records) -> list[Shown]:
     for cell in records.cells.to_pylist():
         for key in filter(None, (cell["pretrain_key"], cell["finetune_key"])):
             asked.setdefault(key, {})[cell["cell"]] = None
-    last = {row["trial_key"]: row for row in records.epochs.to_pylist()}
+    last = last_rows(records.epochs)
     return [
         Shown(row, tuple(asked.get(row["trial_key"], ())), last.get(row["trial_key"], {}))
         for row in records.trials.to_pylist()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.ledger import YARDSTICKS
+from orchestrator.report.chosen import chosen_rows
 from orchestrator.report.collect import Records
 from orchestrator.report.images import val_images
 from orchestrator.report.published import TABLES, Published
@@ -85,16 +86,14 @@ class Filled:
 def fill_table(table: Table, records: Records) -> Filled:
     """Read a table's metric for every cell of the study that has a trial of its kind."""
     trials = {row["trial_key"]: row for row in records.trials.to_pylist()}
-    epochs: dict[str, list[Row]] = {}
-    for row in records.epochs.to_pylist():
-        epochs.setdefault(row["trial_key"], []).append(row)
+    found = chosen_rows(table, records.epochs)
     by_cell: dict[str, list[Row]] = {}
     for cell in records.cells.to_pylist():
         if cell[f"{table.kind}_key"]:
             by_cell.setdefault(cell["cell"], []).append(cell)
     scratch = _scratch(by_cell, trials) if table.kind == "finetune" else {}
     values = [
-        _value(table, cells, trials, epochs, scratch.get(name)) for name, cells in by_cell.items()
+        _value(table, cells, trials, found, scratch.get(name)) for name, cells in by_cell.items()
     ]
     images = val_images(trials.values()) if table.metric.startswith("val_") else None
     return Filled(table, tuple(values), images)
@@ -127,7 +126,7 @@ def _value(
     table: Table,
     cells: list[Row],
     trials: Mapping[str, Row],
-    epochs: Mapping[str, list[Row]],
+    found: Mapping[str, Row],
     scratch: str | None,
 ) -> Value:
     name, values = cells[0]["cell"], json.loads(cells[0]["values"])
@@ -136,7 +135,7 @@ def _value(
     inside = row is not None and column is not None and "=" in name
     published = TABLES[table.published] if table.published else None
     keys = {cell["seed"]: cell[f"{table.kind}_key"] for cell in cells}
-    by_seed, missing = _results(table, keys, trials, epochs)
+    by_seed, missing = _results(table, keys, trials, found)
     return Value(
         cell=name,
         row=row if inside else None,
@@ -171,12 +170,12 @@ def _results(
     table: Table,
     keys: Mapping[int, str],
     trials: Mapping[str, Row],
-    epochs: Mapping[str, list[Row]],
+    found: Mapping[str, Row],
 ) -> tuple[dict[int, float], str | None]:
     """The metric of each seed's trial that has it, and why others do not."""
     results, missing = {}, set()
     for seed, key in keys.items():
-        result = _result(table, epochs.get(key, []))
+        result = found[key][table.metric] if key in found else None
         if trials[key]["state"] != "done":
             missing.add(trials[key]["state"])
         elif result is None:
@@ -192,21 +191,3 @@ def _beside(
     if cell == "baseline":
         return published.baseline
     return published.cells.get((row, column))
-
-
-def _result(table: Table, epochs: list[Row]) -> float | None:
-    chosen = selected(table, epochs)
-    return chosen[table.metric] if chosen else None
-
-
-def selected(table: Table, epochs: list[Row]) -> Row | None:
-    """The epoch, of a trial's rows in order, that a table reads its metric at."""
-    if not epochs:
-        return None
-    chosen = epochs[-1]
-    if table.select == "best_on_dev":
-        measure = table.metric.replace("val_", "dev_").replace("train_", "dev_")
-        measured = [epoch for epoch in epochs if epoch[measure] is not None]
-        sign = 1 if measure.endswith("accuracy") else -1
-        chosen = max(measured, key=lambda epoch: sign * epoch[measure], default=chosen)
-    return chosen

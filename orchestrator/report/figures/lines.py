@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.report.chosen import places
 from orchestrator.report.collect import Records
 from orchestrator.report.tables import AXES, Filled, Value, label
 from orchestrator.study import Scalar, StudySpec
@@ -53,9 +54,7 @@ class Curves:
 
     def __init__(self, records: Records) -> None:
         self._states = {row["trial_key"]: row["state"] for row in records.trials.to_pylist()}
-        self._epochs: dict[str, list[dict[str, Any]]] = {}
-        for row in records.epochs.to_pylist():
-            self._epochs.setdefault(row["trial_key"], []).append(row)
+        self._epochs, self._places = records.epochs, places(records.epochs)
         self._keys: dict[tuple[str, str], list[str]] = {}
         for cell in records.cells.to_pylist():
             for kind in ("pretrain", "finetune"):
@@ -69,10 +68,13 @@ class Curves:
     def line(self, cell: str, kind: str, metric: str) -> Line | None:
         """The metric of the cell's trials; None before any has recorded it."""
         keys = self.keys(cell, kind)
+        of_cell = [self._places[key] for key in keys if key in self._places]
+        if not of_cell:
+            return None
+        rows = self._epochs.select(["epoch", metric]).take(np.concatenate(of_cell)).drop_null()
         found: dict[int, list[float]] = {}
-        for row in (row for key in keys for row in self._epochs.get(key, [])):
-            if row[metric] is not None:
-                found.setdefault(row["epoch"], []).append(row[metric])
+        for epoch, value in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            found.setdefault(epoch, []).append(value)
         if not found:
             return None
         epochs = sorted(found)
