@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
@@ -81,6 +82,11 @@ def sign_flips(differences: Sequence[float]) -> float:
     """
     if len(differences) < 2:
         raise ValueError("a paired test needs two seeds")
+    return _sign_flips(tuple(differences))
+
+
+@lru_cache(maxsize=4096)  # every format of a table asks again for the same comparisons
+def _sign_flips(differences: tuple[float, ...]) -> float:
     found = stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=0
     )
