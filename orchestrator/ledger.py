@@ -95,10 +95,8 @@ class Ledger:
             return None
         try:
             return Outcome.model_validate_json(content)
-        except ValidationError:
-            return (
-                None  # cut short by something other than us: the trial goes on from its checkpoint
-            )
+        except ValidationError:  # cut short, not by us: it goes on from its checkpoint
+            return None
 
     def begin_attempt(self, key: str, info: dict[str, Any]) -> int:
         """Note that the trial was started, and return how often it has been."""
