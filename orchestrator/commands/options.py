@@ -22,7 +22,7 @@ Address = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
-DEFAULT_STORE = ".maskgrid/store"
+DEFAULT_STORE = os.environ.get("MASKGRID_STORE", ".maskgrid/store")
 DEFAULT_ADDRESS = os.environ.get("RAY_ADDRESS", "local")
 
 
