@@ -14,6 +14,7 @@ from orchestrator.causes import OutOfMemory, advice, cause, lacks_memory
 from orchestrator.graph import Board
 from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger
+from orchestrator.names import readable
 from orchestrator.resources import Allotment, Node
 from orchestrator.search import GraphSearcher
 from orchestrator.store import Store, StoreError
@@ -112,6 +113,7 @@ def run_trial(config: dict[str, Any], settings: dict[str, Any]) -> None:
     if ledger.outcome(key):  # Tune tries a failed trial again; it would only fail again
         _conclude(ledger, key, [])
         return
+    settings = {**settings, "run_name": f"{settings['study']}-{readable(config)}"}
     told = len(ledger.peek_rows(key))
     ended = threading.Event()
     errors: list[Exception] = []
@@ -145,12 +147,12 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
         train_loop_config=config,
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
         scaling_config=ScalingConfig(
-            num_workers=allotment.num_workers,
+            num_workers=allotment.train_workers,
             use_gpu=gpu,
             resources_per_worker=allotment.worker_resources,
         ),
         run_config=RunConfig(
-            name=f"{settings['study']}-{key}",
+            name=settings["run_name"],
             storage_path=Store(settings["store"]).join("train"),
             # Ray declares the older class, but gives the one that has this limit: without it a
             # worker group that cannot start would be tried for ever.
@@ -205,4 +207,4 @@ def _conclude(ledger: Ledger, key: str, errors: list[Exception]) -> None:
 
 
 def _trial_name(trial: Any) -> str:
-    return str(trial.config["trial_key"])
+    return readable(trial.config)
