@@ -27,5 +27,5 @@ DEFAULT_ADDRESS = os.environ.get("RAY_ADDRESS", "local")
 
 
 def default_cache() -> Path:
-    """Where decoded images are kept on this machine."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maskgrid"
+    """Where decoded images are kept on each machine: `~` is whoever's home it is there."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "maskgrid"

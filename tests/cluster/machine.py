@@ -52,7 +52,9 @@ class Machine:
         return kept | {
             "HOME": str(self.folder / "client"),
             "PATH": f"{self.folder / 'client' / 'bin'}:{PYTHON.parent}:{os.environ['PATH']}",
-            "RAY_TMPDIR": str(self.folder / "client"),  # another than the nodes': `ray stop` spares it
+            "RAY_TMPDIR": str(
+                self.folder / "client"
+            ),  # another than the nodes': `ray stop` spares it
             "RAY_AUTH_MODE": "token",
             "RAY_USAGE_STATS_ENABLED": "0",
             "PYTHONPATH": str(ROOT),

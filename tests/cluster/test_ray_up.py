@@ -43,7 +43,7 @@ def test_up_submit_exec_down(nodes: Machine, folder: Path, transcript: NewTransc
     told.run("ray", "rsync-up", str(config), str(study), "~/studies/tiny.yaml")
     submit = ["ray", "submit", str(config), "orchestrator/__main__.py"]
     printed = told.run(*submit, "run", "studies/tiny.yaml", "--address", "auto")
-    assert "2/2 done" in printed
+    assert "written to results/tiny" in printed
     outcomes = [json.loads(p.read_text()) for p in (folder / "store/trials").glob("*/outcome.json")]
     assert [outcome["state"] for outcome in outcomes] == ["done", "done"]
     assert [outcome["provenance"]["workers"] for outcome in outcomes] == [2, 2]
@@ -51,7 +51,9 @@ def test_up_submit_exec_down(nodes: Machine, folder: Path, transcript: NewTransc
     told.run("ray", "rsync-down", str(config), "~/results/tiny", str(folder / "results"))
     assert "4x4" in (folder / "results/table_1.md").read_text()
     # The same command goes on, here with nothing left to do.
-    assert "2 cached, 0 to run" in told.run(*submit, "run", "studies/tiny.yaml", "--address", "auto")
+    assert "2 cached, 0 to run" in told.run(
+        *submit, "run", "studies/tiny.yaml", "--address", "auto"
+    )
 
     told.run("ray", "down", str(config), "--yes")
     assert not [pid for at in ADDRESSES for pid in processes_of(nodes.home(at)) if is_ray(pid)]
