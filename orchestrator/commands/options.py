@@ -22,6 +22,11 @@ Address = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
+MaxGpuHours = Annotated[
+    float | None,
+    typer.Option(min=0, help="Refuse a study that would take more, or nobody knows how many."),
+]
+
 DEFAULT_STORE = os.environ.get("MASKGRID_STORE", ".maskgrid/store")
 DEFAULT_ADDRESS = os.environ.get("RAY_ADDRESS", "local")
 
