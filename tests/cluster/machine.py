@@ -34,7 +34,6 @@ class Machine:
 
     folder: Path
     ssh_port: int
-    token: str
 
     def home(self, address: str) -> Path:
         """The home folder of whoever logs in at an address."""
@@ -72,18 +71,24 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def home_of_a_client(folder: Path) -> Machine:
+    """A home with a token that only its owner reads."""
+    made = Machine(folder, free_ports(1)[0])
+    token = folder / "client" / ".ray" / "auth_token"
+    token.parent.mkdir(parents=True)
+    token.touch(0o600)
+    token.write_text(secrets.token_hex(32))
+    return made
+
+
 @contextmanager
 def machine(folder: Path) -> Iterator[Machine]:
     """A machine for as long as the context lasts; its ssh server and all it started end with it."""
-    made = Machine(folder, free_ports(1)[0], secrets.token_hex(32))
-    for home in [folder / "client", *map(made.home, ADDRESSES)]:
-        (home / ".ray").mkdir(parents=True)
-        _command(home / "bin" / "ssh", _SSH.format(port=made.ssh_port, key=made.key))
+    made = home_of_a_client(folder)
     for address in ADDRESSES:
         _environment(made.home(address))
-    token = folder / "client" / ".ray" / "auth_token"
-    token.write_text(made.token)
-    token.chmod(0o600)
+    for home in [folder / "client", *map(made.home, ADDRESSES)]:
+        _command(home / "bin" / "ssh", _SSH.format(port=made.ssh_port, key=made.key))
     with ExitStack() as stack:
         for place in ("client", *ADDRESSES):
             stack.enter_context(end_whatever_carries(folder / place))

@@ -49,7 +49,9 @@ def test_up_submit_exec_down(nodes: Machine, folder: Path, transcript: NewTransc
     assert [outcome["provenance"]["workers"] for outcome in outcomes] == [2, 2]
     # Results come back.
     told.run("ray", "rsync-down", str(config), "~/results/tiny", str(folder / "results"))
-    assert "4x4" in (folder / "results/table_1.md").read_text()
+    assert "4x4" in (folder / "results/tiny/table_1.md").read_text()
+    doctor = "maskgrid doctor studies/tiny.yaml --address auto"
+    assert "of" in told.run("ray", "exec", str(config), doctor)
     # The same command goes on, here with nothing left to do.
     assert "2 cached, 0 to run" in told.run(
         *submit, "run", "studies/tiny.yaml", "--address", "auto"

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-# Ray's own log lines, ssh's farewells and terminals that are none.
+# What `ray job` has to say comes as a log line.
+_SAYS = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\s+[A-Z]+ cli\.py:\d+ -- ")
+# Ray's other log lines, ssh's farewells and terminals that are none.
 _NOISE = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\s|^Shared connection|^Warning: Permanently|^ To ensure"
     r"|^bash: (no job|cannot set)|^Connection to .* closed|SIGTERM handler is not set|^\s*$"
@@ -30,6 +32,7 @@ class Said:
     def shown(self) -> list[str]:
         """The end of the output, without noise."""
         lines = [_COLOUR.sub("", line).rstrip() for line in self.output.splitlines()]
+        lines = [_SAYS.sub("", line) for line in lines]
         return [line for line in lines if not _NOISE.search(line)][-KEPT_LINES:]
 
 
