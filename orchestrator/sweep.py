@@ -11,6 +11,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from orchestrator.causes import OutOfMemory, advice, cause, lacks_memory
+from orchestrator.cluster import start_workers_within
 from orchestrator.graph import Board
 from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger
@@ -26,6 +27,9 @@ from orchestrator.turns import Turns
 # and takes no CPU that a worker could need. 0.001 of a node's one unit is as good as nothing.
 _ON_HEAD = {"node:__internal_head__": 0.001}
 _POLL_SECONDS = 0.5
+# Right after a node was lost Train still counts on its places, and asks again only when they do not
+# come. An elastic trial never asks for more than there seems to be, so it need not wait for long.
+_ELASTIC_PATIENCE = 30.0
 
 
 def nodes() -> list[Node]:
@@ -142,6 +146,8 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
     if allotment.executor == "inline":
         _with_restarts(worker.train_inline, config, settings["max_restarts"])
         return
+    if allotment.max_workers:
+        start_workers_within(_ELASTIC_PATIENCE)
     TorchTrainer(
         worker.train_fn_per_worker,
         train_loop_config=config,
