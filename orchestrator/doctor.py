@@ -9,6 +9,7 @@ from orchestrator.doctor_probe import Facts
 # An image set of the paper's size is 1 GiB decoded; checkpoints and logs want room too.
 ENOUGH_GIB = 5.0
 OWNER_ONLY = 0o600
+HTTP_OK = 200
 # Ray refuses 500 MiB; long before that every `ray job submit` waits for it.
 LIGHT_MIB = 50.0
 
@@ -122,16 +123,19 @@ def same_gpus(kinds: Mapping[str, Kind]) -> Check:
     return Check("GPUs", "cluster", found)
 
 
-def authentication(mode: str | None, unauthorised: int | None) -> Check:
+def authentication(nodes: Mapping[str, Facts | str], unauthorised: int | None) -> Check:
     """Whether whoever reaches the cluster may run code on it.
 
     Args:
-        mode: RAY_AUTH_MODE of the cluster's processes.
         unauthorised: HTTP status of a dashboard asked without a token; None without a dashboard.
     """
-    if mode != "token" or unauthorised == 200:
-        found = "off" if mode != "token" else "the dashboard answers without a token"
-        mend = "RAY_AUTH_MODE=token on every node before `ray start`, and a token file of mode 600"
+    mend = "RAY_AUTH_MODE=token on every node before `ray start`, and a token file of mode 600"
+    facts = {name: found for name, found in nodes.items() if isinstance(found, Facts)}
+    off = [name for name, found in facts.items() if found.authentication != "token"]
+    if off:
+        return Check("authentication", "cluster", f"off on {', '.join(off)}", mend)
+    if unauthorised == HTTP_OK:
+        found = "the dashboard answers without a token"
         return Check("authentication", "cluster", found, mend)
     asked = f"; the dashboard without it: {unauthorised}" if unauthorised else ""
     return Check("authentication", "cluster", f"token{asked}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from model.config import DataConfig, FinetuneRecipe, PretrainRecipe, ScheduleConfig, SyntheticImages
 from model.errors import InputError
+from orchestrator.cluster import authentication
 from orchestrator.graph import TrialSpec
 from orchestrator.store import Store
 
@@ -32,6 +33,8 @@ class Facts:
     """Why the images are not there; None if they are, or can be decoded there."""
     token_mode: int | None
     """Permissions of the token file, such as 0o600; None without one."""
+    authentication: str | None
+    """Of Ray's processes there."""
 
 
 def facts(store: str, mark: str, node: str, data: DataConfig, cache: str) -> Facts:
@@ -47,6 +50,7 @@ def facts(store: str, mark: str, node: str, data: DataConfig, cache: str) -> Fac
         store=_store(store, mark, node),
         data=_data(data, Path(cache)),
         token_mode=stat.S_IMODE(token.stat().st_mode) if token.exists() else None,
+        authentication=authentication(),
     )
 
 

@@ -5,7 +5,6 @@ Imports Ray: a task pinned to a node is the only way to see what a trial would s
 
 import contextlib
 import logging
-import os
 import urllib.error
 import urllib.request
 import uuid
@@ -40,17 +39,20 @@ def rounds(
     cpus = sum(kind.cpus for kind in kinds.values())
     yield Check("nodes", "cluster", f"{len(nodes)} alive, {cpus} CPUs, {gpus} GPUs")
     yield doctor.working_directory(travelling(Path.cwd()))
-    status = _status(dashboard) if dashboard else None
-    yield doctor.authentication(os.environ.get("RAY_AUTH_MODE"), status)
+    told, marks = _examined(data, nodes, store, cache)
+    yield doctor.authentication(told, _status(dashboard) if dashboard else None)
     yield doctor.same_gpus(kinds)
-    yield from _examined(data, nodes, store, cache)
+    yield from doctor.judge(doctor_probe.versions(), told, marks)
     for kind in dict.fromkeys(kinds.values()):
         name = next(name for name, found in kinds.items() if found == kind)
         for trial in trials if kind.cpus else []:
             yield _step(trial, kind, name, nodes[name])
 
 
-def _examined(data: DataConfig, nodes: dict[str, Any], store: Store, cache: str) -> Iterator[Check]:
+def _examined(
+    data: DataConfig, nodes: dict[str, Any], store: Store, cache: str
+) -> tuple[dict[str, Any], set[str]]:
+    """What each node says of itself, or why it does not; and whose file in the store arrived."""
     mark = f"doctor-{uuid.uuid4().hex[:12]}"
     store.write(mark, b"")
     probe = ray.remote(doctor_probe.facts)
@@ -63,7 +65,7 @@ def _examined(data: DataConfig, nodes: dict[str, Any], store: Store, cache: str)
     marks = {name for name, file in files.items() if store.read(file) is not None}
     for file in (mark, *files.values()):
         store.delete(file)
-    yield from doctor.judge(doctor_probe.versions(), told, marks)
+    return told, marks
 
 
 def _step(trial: TrialSpec, kind: Kind, name: str, node: dict[str, Any]) -> Check:

@@ -153,7 +153,7 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
         train_loop_config=config,
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
         scaling_config=ScalingConfig(
-            num_workers=allotment.train_workers,
+            num_workers=allotment.train_workers,  # type: ignore[arg-type]
             use_gpu=gpu,
             resources_per_worker=allotment.worker_resources,
         ),

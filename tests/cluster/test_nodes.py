@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,6 @@ from orchestrator.planning import make_plan
 from orchestrator.store import Store
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("default")]
-
-AddNode = Callable[[str], Any]
 
 
 class Nodes:
@@ -85,7 +83,8 @@ def test_trials_span_nodes_and_drivers_stay_on_the_head(nodes: Nodes) -> None:
     study = write(nodes.folder, runtime={"num_workers": 2})
     driver = nodes.run(study, "store")
     seen = actors(driver)
-    assert driver.wait() == 0, driver.stdout and driver.stdout.read()
+    printed, _ = driver.communicate()
+    assert driver.returncode == 0, printed
     # Each trial's two workers were on two nodes.
     trained = next(found for name, found in seen.items() if "RayTrainWorker" in name)
     assert trained == workers
@@ -120,14 +119,51 @@ def test_an_elastic_trial_goes_on_with_the_nodes_that_are_left(nodes: Nodes) -> 
 
     # What it learned is what one worker learns that nothing happened to.
     quiet = nodes.run(write(nodes.folder, pretrain=train), "quiet")
-    assert quiet.wait() == 0
+    printed, _ = quiet.communicate()
+    assert quiet.returncode == 0, printed
     assert_equal_rows(plan.ledger, Ledger(Store(str(nodes.folder / "quiet"))), parent)
+
+
+def test_an_elastic_trial_grows_when_a_node_comes(nodes: Nodes) -> None:
+    nodes.add("first")
+    train = {**TINY["pretrain"], "epochs": 20_000}
+    study = write(nodes.folder, pretrain=train, runtime={"num_workers": 1, "max_workers": 2})
+    driver = nodes.run(study, "store")
+    plan = make_plan(study, str(nodes.folder / "store"))
+    parent = next(iter(plan.graph.trials))
+    wait_for_epochs(plan.ledger, parent, 20, driver)
+    nodes.add("late")
+    # Ray looks once a minute; it starts the trial again, with a worker more.
+    ray.init(address=nodes.cluster.address)
+    deadline = time.monotonic() + 200
+    while len(working()) < 2:
+        assert driver.poll() is None and time.monotonic() < deadline, end(driver)
+        time.sleep(0.5)
+    before = len(plan.ledger.peek_rows(parent))
+    wait_for_epochs(plan.ledger, parent, before + 20, driver)
+    assert len(plan.ledger.attempts(parent)) == 2
+    end(driver)
+
+
+def working() -> set[str]:
+    """Nodes with a worker that trains."""
+    return {
+        actor["Address"]["NodeID"]
+        for actor in ray._private.state.actors().values()
+        if "RayTrainWorker" in actor["ActorClassName"] and actor["State"] == "ALIVE"
+    }
+
+
+def end(driver: subprocess.Popen[str]) -> str:
+    """Stop a driver and return what it printed."""
+    driver.kill()
+    return driver.communicate()[0]
 
 
 def wait_for_epochs(ledger: Ledger, key: str, count: int, driver: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 200
     while len(ledger.peek_rows(key)) < count:
-        assert driver.poll() is None and time.monotonic() < deadline, driver.stdout
+        assert driver.poll() is None and time.monotonic() < deadline, end(driver)
         time.sleep(0.1)
 
 
