@@ -7,6 +7,7 @@ import typer
 
 from model.errors import InputError
 from orchestrator.commands import data, store
+from orchestrator.commands.doctor import doctor
 from orchestrator.commands.explain import explain
 from orchestrator.commands.export import export
 from orchestrator.commands.plan import plan
@@ -19,7 +20,7 @@ from orchestrator.study import StudyError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-for command in (plan, run, watch, report, explain, export):
+for command in (plan, run, watch, report, explain, export, doctor):
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(store.app, name="store")

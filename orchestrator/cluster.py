@@ -95,6 +95,16 @@ def configure(address: str) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # Tune logs a failed trial's traceback
 
 
+def authentication() -> str | None:
+    """How this process makes sure of whom it talks to: `token`, or not at all."""
+    return os.environ.get("RAY_AUTH_MODE")
+
+
+def start_workers_within(seconds: float) -> None:
+    """How long Train waits for a place for the workers of the trials that this process starts."""
+    os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(seconds)
+
+
 def _token_path() -> Path:
     return Path.home() / ".ray" / "auth_token"
 

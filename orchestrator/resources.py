@@ -30,6 +30,13 @@ class Allotment:
     num_workers: int
     cpus_per_worker: int
     gpus_per_worker: float
+    max_workers: int | None = None
+    """As many workers as a trial may grow to; None where their number is fixed."""
+
+    @property
+    def train_workers(self) -> int | tuple[int, int]:
+        """The number of workers as Ray Train takes it: one, or the least and the most."""
+        return (self.num_workers, self.max_workers) if self.max_workers else self.num_workers
 
     @property
     def worker_resources(self) -> dict[str, float]:
@@ -59,15 +66,17 @@ def allot(runtime: Runtime, nodes: list[Node], local: bool) -> Allotment:
         )
     executor = _executor(runtime, local)
     places = sum(_places(node, runtime.cpus_per_worker, gpus) for node in nodes)
-    concurrent = places // runtime.num_workers
-    if not concurrent:
+    workers, most = runtime.num_workers, runtime.max_workers
+    if places < workers:
         raise InputError(_does_not_fit(runtime, gpus, nodes, places))
+    # Elastic trials get room to grow; with less than that, one trial takes what there is.
+    concurrent = max(1, places // (most or workers))
     concurrent = min(concurrent, runtime.max_concurrent or concurrent)
-    return Allotment(executor, concurrent, runtime.num_workers, runtime.cpus_per_worker, gpus)
+    return Allotment(executor, concurrent, workers, runtime.cpus_per_worker, gpus, most)
 
 
 def _executor(runtime: Runtime, local: bool) -> Literal["train", "inline"]:
-    inline_works = local and runtime.num_workers == 1
+    inline_works = local and runtime.num_workers == 1 and runtime.max_workers is None
     if runtime.executor == "inline" and not inline_works:
         raise InputError(
             "runtime.executor: 'inline' is for one-worker trials on a local cluster; "

@@ -9,6 +9,7 @@ from model.data.image_set import split
 from model.data.source import load
 from model.errors import InputError
 from orchestrator.graph import Board, State
+from orchestrator.growth import with_those_to_come
 from orchestrator.interrupts import Interrupts, go_on, stop_tune
 from orchestrator.planning import Plan
 from orchestrator.printing import print_results
@@ -147,7 +148,9 @@ def _train(
     with connected(options.address, options.dashboard) as dashboard:
         from orchestrator.sweep import nodes, run_graph
 
-        allotment = allot(plan.study.runtime, nodes(), local=options.address == LOCAL)
+        local = options.address == LOCAL
+        room = nodes() if local else with_those_to_come(nodes())
+        allotment = allot(plan.study.runtime, room, local)
         if plan.ledger.store.is_local and len(nodes()) > 1:
             console.print(f"every node must see the folder {plan.ledger.store.name} (NFS?)")
         for key in again:  # only now: nothing on disk is touched before the study is known to fit
@@ -160,13 +163,18 @@ def _train(
         view = View(plan.study.name, plan.board, plan.ledger, allotment.concurrent)
         settings = {
             "store": plan.ledger.store.uri,
-            "cache": str(options.cache.resolve()),
+            "cache": on_any_node(options.cache),
             "provenance": of_code(),
         }
         with view.shown(console), interrupts.doing(stop_tune):
             run_graph(
                 plan.study, plan.board, plan.ledger, allotment, settings, lambda: interrupts.asked
             )
+
+
+def on_any_node(cache: Path) -> str:
+    """A path that every node can follow: below its own home where the cache is below ours."""
+    return str(cache) if cache.parts[:1] == ("~",) else str(cache.resolve())
 
 
 def _print_failures(plan: Plan, console: Console) -> None:

@@ -132,6 +132,9 @@ class Runtime(Config):
 
     num_workers: Count = 1
     """Ray Train workers (DDP ranks) of one trial."""
+    max_workers: Count | None = None
+    """Elastic: a trial starts with `num_workers`, grows to this many where there is room, and goes
+    on with fewer when a node is lost; None keeps the number."""
     cpus_per_worker: Count = 1
     """CPU cores, and threads, of one worker."""
     gpus_per_worker: Annotated[float, Field(ge=0)] | None = None
@@ -150,6 +153,14 @@ class Runtime(Config):
     still waits for, or another study of the store keeps, stays anyway."""
     trackers: tuple[Tracker, ...] = ()
     """Trackers to write to besides TensorBoard: files beside the trials, no account, no network."""
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        if self.max_workers is not None and self.max_workers < self.num_workers:
+            raise ValueError(
+                f"max_workers {self.max_workers} must be at least num_workers {self.num_workers}"
+            )
+        return self
 
 
 TABLE_1 = Table(

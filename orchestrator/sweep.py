@@ -11,9 +11,11 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from orchestrator.causes import OutOfMemory, advice, cause, lacks_memory
+from orchestrator.cluster import start_workers_within
 from orchestrator.graph import Board
 from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger
+from orchestrator.names import readable
 from orchestrator.resources import Allotment, Node
 from orchestrator.search import GraphSearcher
 from orchestrator.store import Store, StoreError
@@ -25,6 +27,9 @@ from orchestrator.turns import Turns
 # and takes no CPU that a worker could need. 0.001 of a node's one unit is as good as nothing.
 _ON_HEAD = {"node:__internal_head__": 0.001}
 _POLL_SECONDS = 0.5
+# Right after a node was lost Train still counts on its places, and asks again only when they do not
+# come. An elastic trial never asks for more than there seems to be, so it need not wait for long.
+_ELASTIC_PATIENCE = 30.0
 
 
 def nodes() -> list[Node]:
@@ -112,6 +117,7 @@ def run_trial(config: dict[str, Any], settings: dict[str, Any]) -> None:
     if ledger.outcome(key):  # Tune tries a failed trial again; it would only fail again
         _conclude(ledger, key, [])
         return
+    settings = {**settings, "run_name": f"{settings['study']}-{readable(config)}"}
     told = len(ledger.peek_rows(key))
     ended = threading.Event()
     errors: list[Exception] = []
@@ -140,17 +146,19 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
     if allotment.executor == "inline":
         _with_restarts(worker.train_inline, config, settings["max_restarts"])
         return
+    if allotment.max_workers:
+        start_workers_within(_ELASTIC_PATIENCE)
     TorchTrainer(
         worker.train_fn_per_worker,
         train_loop_config=config,
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
         scaling_config=ScalingConfig(
-            num_workers=allotment.num_workers,
+            num_workers=allotment.train_workers,  # type: ignore[arg-type]
             use_gpu=gpu,
             resources_per_worker=allotment.worker_resources,
         ),
         run_config=RunConfig(
-            name=f"{settings['study']}-{key}",
+            name=settings["run_name"],
             storage_path=Store(settings["store"]).join("train"),
             # Ray declares the older class, but gives the one that has this limit: without it a
             # worker group that cannot start would be tried for ever.
@@ -205,4 +213,4 @@ def _conclude(ledger: Ledger, key: str, errors: list[Exception]) -> None:
 
 
 def _trial_name(trial: Any) -> str:
-    return str(trial.config["trial_key"])
+    return readable(trial.config)

@@ -27,13 +27,17 @@ LIGHT = [
     "model.config", "model.rows", "model.errors",
     *(f"orchestrator.{name}" for name in (
         "study", "studyfile", "loader", "mistakes", "recipes", "graph", "store", "ledger", "records", "resources",
+        "growth", "names", "doctor", "budget",
         "lease", "remembered", "stock", "deletion", "housekeeping",
     )),
     *(name for name in FILES if name.startswith("orchestrator.report")),
 ]  # fmt: skip
 # What tells MLflow, W&B and TensorBoard is Ray's own; it is imported only where it is asked for.
 TRACKERS = [f"trackers.{name}" for name in ("epochs", "to_tensorboard", "to_mlflow", "to_wandb")]
-WITH_RAY = [f"orchestrator.{name}" for name in ("search", "sweep", "worker", "cluster", *TRACKERS)]
+WITH_RAY = [
+    f"orchestrator.{name}"
+    for name in ("search", "sweep", "worker", "cluster", "doctor_rounds", *TRACKERS)
+]
 
 
 def imported(source: str, package: str = "") -> set[str]:

@@ -46,7 +46,7 @@ def load(config: DataConfig, cache: Path) -> ImageSet:
     """
     fingerprint = config.fingerprint or resolve(config).fingerprint
     assert fingerprint is not None
-    return load_or_build(cache, fingerprint, partial(_open, config))
+    return load_or_build(cache.expanduser(), fingerprint, partial(_open, config))
 
 
 class _FileSource:

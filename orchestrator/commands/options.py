@@ -22,10 +22,15 @@ Address = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
-DEFAULT_STORE = ".maskgrid/store"
+MaxGpuHours = Annotated[
+    float | None,
+    typer.Option(min=0, help="Refuse a study that would take more, or nobody knows how many."),
+]
+
+DEFAULT_STORE = os.environ.get("MASKGRID_STORE", ".maskgrid/store")
 DEFAULT_ADDRESS = os.environ.get("RAY_ADDRESS", "local")
 
 
 def default_cache() -> Path:
-    """Where decoded images are kept on this machine."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maskgrid"
+    """Where decoded images are kept on each machine: `~` is whoever's home it is there."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "maskgrid"

@@ -7,7 +7,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.commands.options import DEFAULT_STORE, AsJson, Data, StoreUri, Study
+from orchestrator.budget import Estimate, estimate, refuse_beyond
+from orchestrator.commands.options import (
+    DEFAULT_STORE,
+    AsJson,
+    Data,
+    MaxGpuHours,
+    StoreUri,
+    Study,
+)
 from orchestrator.difference import show as show_difference
 from orchestrator.graph import State
 from orchestrator.plan_json import plan_json
@@ -22,6 +30,10 @@ def plan(
         bool, typer.Option("--recipes", help="Print each trial's recipe, nothing left implicit.")
     ] = False,
     as_json: AsJson = False,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, help="Trials at once, for the hours.", show_default=False)
+    ] = None,
+    max_gpu_hours: MaxGpuHours = None,
 ) -> None:
     """Show which trials a study has and which of them would run. Starts nothing.
 
@@ -32,15 +44,23 @@ def plan(
     state, reason, cells, and recipe with --recipes.
     """
     made = make_plan(study, store, data, strict=False)
+    cost = estimate(made, at_once or made.study.runtime.max_concurrent or 1)
     if as_json:
         typer.echo(json.dumps(plan_json(made, recipes), indent=2))
-        return
+    else:
+        _show(made, cost, recipes)
+    refuse_beyond(cost, max_gpu_hours)
+
+
+def _show(made: Plan, cost: Estimate, recipes: bool) -> None:
     console = Console()
     if made.warning:
         console.print(f"Images not found, so all keys are provisional: {made.warning}\n")
     console.print(_trial_table(made))
     console.print(made.summary, highlight=False)
     show_difference(made, console)
+    for line in cost.lines():
+        console.print(line, highlight=False)
     if recipes:
         for trial in made.graph.trials.values():
             typer.echo(trial.model_dump_json(indent=2))

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from orchestrator.budget import estimate, refuse_beyond
 from orchestrator.commands.options import (
     DEFAULT_ADDRESS,
     DEFAULT_STORE,
     Address,
     Cache,
     Data,
+    MaxGpuHours,
     Results,
     StoreUri,
     Study,
@@ -36,6 +38,7 @@ def run(
     dashboard: Annotated[
         bool, typer.Option(help="Start Ray's dashboard with a local cluster.")
     ] = True,
+    max_gpu_hours: MaxGpuHours = None,
 ) -> None:
     """Train what a study still lacks and write its tables. Run it again to go on after any end."""
     from orchestrator.cluster import configure
@@ -44,6 +47,8 @@ def run(
 
     configure(address)
     made = make_plan(study, store, data)
+    if max_gpu_hours is not None:
+        refuse_beyond(estimate(made, made.study.runtime.max_concurrent or 1), max_gpu_hours)
     console = Console()
     console.print(made.summary, highlight=False)
     show_difference(made, console)

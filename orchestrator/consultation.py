@@ -1,0 +1,115 @@
+"""The doctor's visit: connects, makes the rounds, shows the table, and says whether all is well."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from model.config import FinetuneConfig, PretrainConfig
+from model.errors import InputError
+from orchestrator.cluster import LOCAL, connected
+from orchestrator.doctor import Check
+from orchestrator.graph import TrialSpec, expand
+from orchestrator.growth import with_those_to_come
+from orchestrator.planning import make_plan
+from orchestrator.resources import allot
+from orchestrator.running import on_any_node
+from orchestrator.store import Store, StoreError
+from orchestrator.study import Arm, StudySpec
+
+# Without a study: the default network, at a batch that a laptop takes too.
+ANY_STUDY = StudySpec(
+    name="doctor",
+    pretrain=PretrainConfig(batch_size=8),
+    finetune=FinetuneConfig(batch_size=8),
+    baseline=False,
+    arms=(Arm(name="any"),),
+)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What is to be looked at, and where."""
+
+    study: StudySpec
+    trials: list[TrialSpec]
+    """One of each kind."""
+    store: Store
+    address: str
+    cache: Path
+
+
+def visit(path: Path | None, store: str, data: Path | None, address: str, cache: Path) -> Visit:
+    """A visit for a study, or for any.
+
+    Raises:
+        InputError: the study or the store is not understood.
+    """
+    from orchestrator.search import cells
+
+    if path:
+        plan = make_plan(path, store, data, strict=False)
+        study, graph = plan.study, plan.graph
+    else:
+        study, graph = ANY_STUDY, expand(ANY_STUDY, cells(ANY_STUDY))
+    kinds = {trial.kind: trial for trial in reversed(graph.trials.values())}
+    trials = [kinds[kind] for kind in sorted(kinds, reverse=True)]  # a pretraining comes first
+    return Visit(study, trials, Store(store), address, cache)
+
+
+def consult(patient: Visit, console: Console) -> bool:
+    """Make every check, print the table, and say whether all is well.
+
+    Raises:
+        InputError: there is no cluster at the address.
+    """
+    local = patient.address == LOCAL
+    with connected(patient.address, local) as dashboard, console.status("looking"):
+        checks = list(_checks(patient, dashboard))
+    console.print(_table(checks))
+    wrong = [check for check in checks if not check.passed]
+    for check in wrong:
+        console.print(f"{check.name}, {check.where}: {check.found}", highlight=False, markup=False)
+        console.print(f"  to mend it: {check.mend}", highlight=False, markup=False)
+    console.print(f"{len(checks) - len(wrong)} of {len(checks)} checks passed", highlight=False)
+    return not wrong
+
+
+def _checks(patient: Visit, dashboard: str | None) -> Iterator[Check]:
+    from orchestrator.doctor_rounds import rounds
+
+    yield _room(patient)
+    try:
+        patient.store.prepare()
+    except (InputError, StoreError) as error:
+        yield Check("store", "here", str(error), "--store: a folder or bucket that you may write")
+        return
+    cache = on_any_node(patient.cache)
+    yield from rounds(patient.study.data, patient.trials, patient.store, cache, dashboard)
+
+
+def _room(patient: Visit) -> Check:
+    from orchestrator.sweep import nodes
+
+    local = patient.address == LOCAL
+    room = nodes() if local else with_those_to_come(nodes())
+    try:
+        found = allot(patient.study.runtime, room, local)
+    except InputError as error:
+        return Check("room", "cluster", str(error), "change the study's runtime, or add nodes")
+    return Check("room", "cluster", f"{found.concurrent} trials at once ({found.executor})")
+
+
+def _table(checks: list[Check]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("", "check", "where", "found"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        passed = check.passed
+        sign = Text("ok", style="green") if passed else Text("WRONG", style="bold red")
+        table.add_row(sign, check.name, check.where, check.found if passed else "see below")
+    return table

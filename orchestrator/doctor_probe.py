@@ -1,0 +1,136 @@
+"""What the doctor finds out about one machine, in a process on that machine."""
+
+import dataclasses
+import hashlib
+import platform
+import shutil
+import stat
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from model.config import DataConfig, FinetuneRecipe, PretrainRecipe, ScheduleConfig, SyntheticImages
+from model.errors import InputError
+from orchestrator.cluster import authentication
+from orchestrator.graph import TrialSpec
+from orchestrator.store import Store
+
+_PACKAGES = ("ray", "torch", "torchvision", "numpy", "pyarrow")
+_SOURCES = ("orchestrator", "model")
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What one machine says of itself."""
+
+    versions: dict[str, str]
+    """Python, packages, and a digest of maskgrid's own code."""
+    free_gib: float
+    """Where decoded images are kept."""
+    store: str | None
+    """Why it is not the store that the doctor sees, or cannot be written; None if all is well."""
+    data: str | None
+    """Why the images are not there; None if they are, or can be decoded there."""
+    token_mode: int | None
+    """Permissions of the token file, such as 0o600; None without one."""
+    authentication: str | None
+    """Of Ray's processes there."""
+
+
+def facts(store: str, mark: str, node: str, data: DataConfig, cache: str) -> Facts:
+    """Examine the machine this runs on.
+
+    Args:
+        mark: file of the store that the doctor wrote; one beside it is written for this node.
+    """
+    token = Path.home() / ".ray" / "auth_token"
+    return Facts(
+        versions=versions(),
+        free_gib=_free(Path(cache).expanduser()) / 2**30,
+        store=_store(store, mark, node),
+        data=_data(data, Path(cache)),
+        token_mode=stat.S_IMODE(token.stat().st_mode) if token.exists() else None,
+        authentication=authentication(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions that must be the same on every machine of a cluster."""
+    found = {name: metadata.version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **found, "maskgrid": _digest()}
+
+
+def _digest() -> str:
+    """The code itself: nobody raises a version for every change."""
+    root = Path(__file__).resolve().parent.parent
+    content = hashlib.sha256()
+    for name in _SOURCES:
+        for path in sorted((root / name).rglob("*.py")):
+            content.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return content.hexdigest()[:12]
+
+
+def _free(folder: Path) -> int:
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _store(uri: str, mark: str, node: str) -> str | None:
+    try:
+        store = Store(uri)
+        if store.read(mark) is None:
+            return f"{store.name} is another place here"
+        store.write(f"{mark}.{node}", b"")
+    except (OSError, RuntimeError, InputError) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def _data(config: DataConfig, cache: Path) -> str | None:
+    from model.data.source import resolve
+
+    if config.fingerprint and (cache.expanduser() / config.fingerprint / "set.json").exists():
+        return None
+    try:
+        resolve(config)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def one_step(trial: TrialSpec, gpu: bool) -> str:
+    """Train a trial's network for one step on noise, and say where: a GPU's name, or CPU.
+
+    Raises:
+        Exception: whatever training raises here, such as too little memory.
+    """
+    import torch
+
+    from model.context import LocalContext
+    from model.train import fit
+
+    device = torch.device("cuda" if gpu else "cpu")
+    recipe = _shortest(trial.recipe)
+    fit(recipe, _noise(recipe), LocalContext(device=device))
+    return torch.cuda.get_device_name(device) if gpu else "CPU"
+
+
+def _shortest(recipe: PretrainRecipe | FinetuneRecipe) -> PretrainRecipe | FinetuneRecipe:
+    """The recipe with one epoch of one step: all of a batch."""
+    still = ScheduleConfig(warmup_epochs=0, decay_epochs=0)
+    train = recipe.train.model_copy(update={"epochs": 1, "schedule": still})
+    size = recipe.data.image_size
+    data = SyntheticImages(image_size=size, train_per_class=train.batch_size, val_per_class=1)
+    return recipe.model_copy(update={"train": train, "data": data})
+
+
+def _noise(recipe: PretrainRecipe | FinetuneRecipe) -> Any:
+    import numpy as np
+
+    from model.data.image_set import ImageSet
+
+    count, side = recipe.train.batch_size + 1, recipe.data.image_size
+    images = np.random.default_rng(0).integers(0, 256, (count, 3, side, side), dtype=np.uint8)
+    is_val = np.arange(count) == count - 1
+    return ImageSet(images, np.zeros(count, np.int64), is_val, ("noise",), "0" * 16)

@@ -1,0 +1,138 @@
+"""The doctor on its rounds: asks every node of a running cluster, and lets each kind train a step.
+
+Imports Ray: a task pinned to a node is the only way to see what a trial would see there.
+"""
+
+import contextlib
+import logging
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from model.config import DataConfig
+from orchestrator import doctor, doctor_probe
+from orchestrator.doctor import Check, Kind
+from orchestrator.graph import TrialSpec
+from orchestrator.store import Store
+
+PATIENCE_SECONDS = 120.0
+
+
+def rounds(
+    data: DataConfig, trials: list[TrialSpec], store: Store, cache: str, dashboard: str | None
+) -> Iterator[Check]:
+    """Every check of the connected cluster, each as soon as it is known.
+
+    Args:
+        trials: one of each kind; each trains a step on each kind of node.
+        dashboard: host and port, to see whether it wants a token.
+    """
+    nodes = {_name(node): node for node in _alive()}
+    kinds = {name: _kind(node) for name, node in nodes.items()}
+    gpus = sum(kind.gpus for kind in kinds.values())
+    cpus = sum(kind.cpus for kind in kinds.values())
+    yield Check("nodes", "cluster", f"{len(nodes)} alive, {cpus} CPUs, {gpus} GPUs")
+    yield doctor.working_directory(travelling(Path.cwd()))
+    told, marks = _examined(data, nodes, store, cache)
+    yield doctor.authentication(told, _status(dashboard) if dashboard else None)
+    yield doctor.same_gpus(kinds)
+    yield from doctor.judge(doctor_probe.versions(), told, marks)
+    for kind in dict.fromkeys(kinds.values()):
+        name = next(name for name, found in kinds.items() if found == kind)
+        for trial in trials if kind.cpus else []:
+            yield _step(trial, kind, name, nodes[name])
+
+
+def _examined(
+    data: DataConfig, nodes: dict[str, Any], store: Store, cache: str
+) -> tuple[dict[str, Any], set[str]]:
+    """What each node says of itself, or why it does not; and whose file in the store arrived."""
+    mark = f"doctor-{uuid.uuid4().hex[:12]}"
+    store.write(mark, b"")
+    probe = ray.remote(doctor_probe.facts)
+    asked = {
+        name: _on(probe, node).remote(store.uri, mark, node["NodeID"], data, cache)
+        for name, node in nodes.items()
+    }
+    told = {name: _answer(reference) for name, reference in asked.items()}
+    files = {name: f"{mark}.{node['NodeID']}" for name, node in nodes.items()}
+    marks = {name for name, file in files.items() if store.read(file) is not None}
+    for file in (mark, *files.values()):
+        store.delete(file)
+    return told, marks
+
+
+def _step(trial: TrialSpec, kind: Kind, name: str, node: dict[str, Any]) -> Check:
+    gpu = kind.gpus > 0
+    task = ray.remote(doctor_probe.one_step)
+    answer = _answer(_on(task, node, num_cpus=1, num_gpus=int(gpu)).remote(trial, gpu))
+    what = f"a {trial.kind} step"
+    if isinstance(answer, Failed):
+        mend = "see the message; a smaller batch_size needs less memory; a busy cluster, wait"
+        return Check(what, f"{name} ({kind})", str(answer), mend)
+    return Check(what, f"{name} ({kind})", f"trained on {answer}")
+
+
+class Failed(str):
+    """Why a task gave no answer."""
+
+
+def _answer(reference: Any) -> Any:
+    try:
+        return ray.get(reference, timeout=PATIENCE_SECONDS)
+    except Exception as error:
+        ray.cancel(reference, force=True)
+        cause = getattr(error, "cause", None) or error
+        return Failed(" ".join(f"{type(cause).__name__}: {cause}".split())[:200])
+
+
+def _on(task: Any, node: dict[str, Any], num_cpus: int = 0, num_gpus: int = 0) -> Any:
+    pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+    return task.options(
+        scheduling_strategy=pinned, num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0
+    )
+
+
+def _alive() -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return sorted((node for node in listed if node["Alive"]), key=_name)
+
+
+def _name(node: dict[str, Any]) -> str:
+    return f"{node['NodeManagerAddress']}/{node['NodeID'][:4]}"
+
+
+def _kind(node: dict[str, Any]) -> Kind:
+    has = node["Resources"]
+    models = [name.partition(":")[2] for name in has if name.startswith("accelerator_type:")]
+    return Kind(int(has.get("CPU", 0)), int(has.get("GPU", 0)), models[0] if models else None)
+
+
+def _status(dashboard: str) -> int | None:
+    with contextlib.suppress(OSError):
+        try:
+            with urllib.request.urlopen(f"http://{dashboard}/api/jobs/", timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as refused:
+            refused.close()
+            return refused.code
+    return None
+
+
+def travelling(folder: Path) -> int | None:
+    """Bytes that `ray job submit --working-dir` would pack, by Ray's own rules; None if unknown."""
+    try:
+        from ray._private.runtime_env.packaging import _dir_travel
+    except ImportError:  # not a public function
+        return None
+    sizes: list[int] = []
+    note = sizes.append
+    quiet = logging.getLogger("maskgrid.quiet")
+    _dir_travel(folder, [], lambda path: note(path.lstat().st_size), True, quiet)
+    return sum(sizes)

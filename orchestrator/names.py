@@ -1,0 +1,40 @@
+"""Names that say what a trial is, where people read them: Ray's dashboard, Tune, TensorBoard."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.study import ALIASES
+
+_LONGEST = 80
+_NO_AXES = {"trial_key", "kind", "cell", "seed"}
+
+
+def readable(trial: Mapping[str, Any]) -> str:
+    """`pretrain-4x4-20pct-s0-1a2b3c`: kind, cell, seed and the beginning of the key's hash.
+
+    Args:
+        trial: as Tune is given it: `trial_key`, `kind`, `cell`, `seed` and the axes' values.
+    """
+    key = str(trial["trial_key"])
+    kind, _, digits = key.rpartition("-")
+    axes = {name: value for name, value in trial.items() if name not in _NO_AXES}
+    cell = "-".join(_axis(name, value) for name, value in axes.items())
+    # An arm is known by its name, not by what it sets.
+    if not {"patch_size", "mask_ratio"} & axes.keys():
+        cell = str(trial.get("cell", "")) or cell
+    parts = [kind, _slug(cell)[:_LONGEST].strip("-"), f"s{trial.get('seed', 0)}", digits[:6]]
+    return "-".join(part for part in parts if part)
+
+
+def _axis(name: str, value: Any) -> str:
+    path = ALIASES.get(name, name)
+    if path == ALIASES["patch_size"]:
+        return f"{value}x{value}"
+    if path == ALIASES["mask_ratio"]:
+        return f"{100 * float(value):.3g}pct"
+    return f"{path.rpartition('.')[2]}-{value}"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")

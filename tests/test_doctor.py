@@ -1,0 +1,132 @@
+"""What the doctor says of a cluster, and that every failure comes with what mends it."""
+
+import dataclasses
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import StudyWriter
+
+from orchestrator import cli, doctor
+from orchestrator.doctor import Check, Kind
+from orchestrator.doctor_probe import Facts, versions
+
+HERE = {"python": "3.11", "ray": "2.60.0", "torch": "2.15", "maskgrid": "abc"}
+WELL = Facts(HERE, 100.0, None, None, 0o600, "token")
+
+
+def wrong(checks: list[Check]) -> dict[str, str]:
+    return {check.name: check.found for check in checks if not check.passed}
+
+
+def judged(**change: Any) -> dict[str, str]:
+    facts = dataclasses.replace(WELL, **change)
+    return wrong(list(doctor.judge(HERE, {"a": WELL, "b": facts}, {"a", "b"})))
+
+
+def test_a_healthy_node_passes_every_check() -> None:
+    assert judged() == {}
+    assert judged(token_mode=None) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "found"),
+    [
+        ({"versions": {**HERE, "ray": "2.59.0"}}, "versions", "ray 2.59.0 (here 2.60.0)"),
+        ({"versions": {**HERE, "maskgrid": "def"}}, "versions", "maskgrid def (here abc)"),
+        ({"store": "/x is another place here"}, "store", "another place"),
+        ({"data": "data/x.zip: no such file"}, "images", "no such file"),
+        ({"free_gib": 1.0}, "disk", "1.0 GiB free"),
+        ({"token_mode": 0o644}, "token file", "0644"),
+        ({"token_mode": 0o640}, "token file", "0640"),
+    ],
+)
+def test_what_is_wrong_is_found_alone(change: dict[str, Any], name: str, found: str) -> None:
+    told = judged(**change)
+    assert list(told) == [name]
+    assert found in told[name]
+
+
+def test_a_node_that_does_not_answer_is_wrong() -> None:
+    assert wrong(list(doctor.judge(HERE, {"a": "GetTimeoutError"}, set()))) == {
+        "answer": "GetTimeoutError"
+    }
+
+
+def test_a_store_that_only_looks_shared_is_wrong() -> None:
+    # The node saw our file, but its own never came: two folders of one name, or a stale mount.
+    assert "store" in wrong(list(doctor.judge(HERE, {"a": WELL}, set())))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "passed"),
+    [
+        ([Kind(4, 0, None)], True),
+        ([Kind(4, 1, "A10G"), Kind(4, 1, "A10G"), Kind(2, 0, None)], True),
+        ([Kind(4, 1, "A10G"), Kind(4, 1, "T4")], False),
+        ([Kind(4, 1, None)], False),
+    ],
+)
+def test_gpus_of_several_kinds_are_wrong(kinds: list[Kind], passed: bool) -> None:
+    assert doctor.same_gpus(dict(zip("abc", kinds, strict=False))).passed == passed
+
+
+def test_authentication_must_be_on_everywhere() -> None:
+    off = dataclasses.replace(WELL, authentication=None)
+    assert doctor.authentication({"a": WELL}, 401).passed
+    assert doctor.authentication({"a": WELL}, None).passed
+    assert not doctor.authentication({"a": WELL, "b": off}, 401).passed
+    assert not doctor.authentication({"a": WELL}, 200).passed
+
+
+def test_a_working_directory_must_be_light() -> None:
+    assert doctor.working_directory(2**20).passed
+    assert not doctor.working_directory(2**30).passed
+    assert doctor.working_directory(None).passed
+
+
+def test_every_machine_of_one_installation_has_equal_versions() -> None:
+    assert versions() == versions()
+    assert re.fullmatch("[0-9a-f]{12}", versions()["maskgrid"])
+
+
+def call(monkeypatch: pytest.MonkeyPatch, study: Path, store: str) -> int:
+    arguments = ["doctor", str(study), "--store", store, "--cache", str(study.parent / "cache")]
+    monkeypatch.setattr(sys, "argv", ["maskgrid", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.ray
+def test_a_real_cluster_is_examined(
+    ray_cluster: str,
+    write_study: StudyWriter,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study = write_study()
+    assert call(monkeypatch, study, str(study.parent / "store")) == 0
+    printed = capsys.readouterr().out
+    # A step of each kind was trained.
+    assert "a pretrain step" in printed and "a finetune step" in printed
+    assert "WRONG" not in printed
+    # Nothing of the doctor's is left in the store.
+    assert [path.name for path in (study.parent / "store").iterdir()] == ["maskgrid.json"]
+
+
+@pytest.mark.ray
+def test_what_is_wrong_with_a_real_cluster_is_told_with_exit_code_1(
+    ray_cluster: str,
+    write_study: StudyWriter,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(doctor, "ENOUGH_GIB", 1e9)
+    study = write_study(runtime={"num_workers": 50})
+    assert call(monkeypatch, study, str(study.parent / "store")) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "the study does not fit the cluster: a trial needs 50 workers" in printed
+    assert "to mend it: make room for" in printed

@@ -1,0 +1,41 @@
+"""Names of runs: readable, and different where the trials are."""
+
+from typing import Any
+
+import pytest
+from conftest import StudyWriter
+
+from orchestrator.graph import Board, expand
+from orchestrator.names import readable
+from orchestrator.search import cells
+from orchestrator.studyfile import read
+from orchestrator.sweep import labels
+
+KEY = "pretrain-1a2b3c4d5e6f"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"patch_size": 4, "mask_ratio": 0.2}, "pretrain-4x4-20pct-s0-1a2b3c"),
+        ({"mask_ratio": 0.333333333, "patch_size": 8}, "pretrain-33.3pct-8x8-s0-1a2b3c"),
+        ({"patch_size": 2, "finetune.optim.lr": 0.001}, "pretrain-2x2-lr-0.001-s0-1a2b3c"),
+        ({"cell": "no augmentation!", "model.init": "he"}, "pretrain-no-augmentation-s0-1a2b3c"),
+        ({"cell": "baseline"}, "pretrain-baseline-s0-1a2b3c"),
+        ({}, "pretrain-s0-1a2b3c"),
+        ({"cell": "../../etc"}, "pretrain-etc-s0-1a2b3c"),
+    ],
+)
+def test_a_name_says_what_the_trial_is(values: dict[str, Any], expected: str) -> None:
+    assert readable({"trial_key": KEY, "kind": "pretrain", "seed": 0, **values}) == expected
+
+
+def test_every_trial_of_a_study_has_a_name_of_its_own(write_study: StudyWriter) -> None:
+    arms = [{"name": "long", "set": {"pretrain.epochs": 3}}, {"name": "flat", "pretrain": False}]
+    study = read(write_study(seeds=[0, 1], arms=arms))
+    graph = expand(study, cells(study))
+    shown = labels(study, Board(graph))
+    names = [readable({"trial_key": key, **shown[key]}) for key in graph.trials]
+    assert len(set(names)) == len(graph.trials) == 14
+    # Ray makes folders of them.
+    assert all(len(name) < 120 and "/" not in name for name in names)
