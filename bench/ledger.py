@@ -20,12 +20,13 @@ from model.config import SyntheticImages
 from model.rows import EpochRow
 from orchestrator.graph import TrialGraph, expand
 from orchestrator.ledger import Ledger, Outcome
+from orchestrator.paths import Paths
 from orchestrator.recipes import Cell, arm_cells
 from orchestrator.records import CELLS, EPOCHS, TRIALS, from_parquet, to_parquet
 from orchestrator.report.collect import Records, board_of, collect
 from orchestrator.report.results import write_results
 from orchestrator.report.tables import fill_table
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
 from orchestrator.study import StudySpec
 
 _WEIGHTS = "0" * 64

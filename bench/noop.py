@@ -18,9 +18,10 @@ from orchestrator.cluster import LOCAL, configure, connected
 from orchestrator.graph import Board, TrialGraph, expand
 from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger, Outcome
+from orchestrator.paths import Paths
 from orchestrator.recipes import arm_cells
 from orchestrator.resources import allot
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
 from orchestrator.study import StudySpec
 from orchestrator.turns import Turns
 

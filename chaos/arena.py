@@ -12,9 +12,10 @@ import yaml
 
 from chaos.processes import wait_for
 from orchestrator.ledger import Ledger
+from orchestrator.paths import Paths
 from orchestrator.planning import make_plan
 from orchestrator.provenance import now
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
 
 ROOT = Path(__file__).parent.parent
 # Epochs of about a second: long enough to be hit in the middle, short enough to hit many.

@@ -60,7 +60,8 @@ def damaged_checkpoint(arena: Arena, driver: Popen) -> Popen:
     arena.until_epoch(key, 2)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
-    newest = sorted((arena.store / "trials" / key / "checkpoints").glob("*.safetensors"))[-1]
+    committed = sorted((arena.store / "trials" / key / "checkpoints").glob("*.json"))[-1]
+    newest = committed.with_suffix(".safetensors")
     newest.write_bytes(newest.read_bytes()[:100])
     return arena.start()
 

@@ -13,8 +13,8 @@ from typing import Any
 from model.errors import InputError
 from orchestrator.graph import State, TrialGraph, TrialSpec
 from orchestrator.ledger import DamagedError, Ledger
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
-from orchestrator.store import Paths
 from orchestrator.study import Runtime
 
 

@@ -7,7 +7,8 @@ its parts; leases go last. Only files that maskgrid itself writes are deleted.
 
 import re
 
-from orchestrator.store import Paths, Store
+from orchestrator.paths import Paths
+from orchestrator.store import Store
 
 _ORDER = (
     r"outcome\.json",

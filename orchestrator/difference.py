@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.graph import State
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
 from orchestrator.remembered import Remembered, note_of, place_of, recall_readable
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
 
 _NAMED = 6  # cells of a list that are named one by one
 

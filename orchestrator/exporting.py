@@ -12,7 +12,8 @@ from model.errors import InputError
 from model.pretrained import CONFIG_FILE, WEIGHTS_FILE, ExportConfig, network_weights
 from orchestrator.card import card
 from orchestrator.ledger import Ledger
-from orchestrator.store import Paths, Store
+from orchestrator.paths import Paths
+from orchestrator.store import Store
 
 _MOST_LISTED = 8
 

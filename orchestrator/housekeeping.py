@@ -8,9 +8,10 @@ from model.errors import InputError
 from orchestrator.deletion import delete_trial
 from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger
+from orchestrator.paths import Paths
 from orchestrator.remembered import recall_all
 from orchestrator.stock import KEY, Stock, users
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
 
 _KEY_AT_END = re.compile(rf"{KEY.pattern}$")
 

@@ -19,7 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orchestrator.store import Paths, Store, StoreError
+from orchestrator.paths import Paths
+from orchestrator.store import Store, StoreError
 
 RENEWED_EVERY = 5.0  # seconds
 DEAD_AFTER = 30.0  # seconds without renewal

@@ -18,7 +18,8 @@ from model.errors import InputError
 from model.rows import EpochRow
 from orchestrator import records
 from orchestrator.graph import TrialSpec
-from orchestrator.store import Paths, Store, StoreError
+from orchestrator.paths import Paths
+from orchestrator.store import Store, StoreError
 
 # A damaged newest checkpoint must leave one to go on from.
 CHECKPOINTS_KEPT = 2

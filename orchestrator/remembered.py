@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from model.config import Config
 from model.errors import InputError
 from orchestrator.graph import RECIPE_VERSION, TrialGraph
-from orchestrator.store import Paths, Store
+from orchestrator.paths import Paths
+from orchestrator.store import Store
 from orchestrator.study import KeepWeights, Slug, StudySpec
 
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 from model.config import PretrainRecipe
 from orchestrator.graph import State, TrialSpec
 from orchestrator.ledger import DamagedError, Ledger
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
 from orchestrator.records import SAMPLES, table_of, to_parquet
 from orchestrator.report.collect import samples_of
-from orchestrator.store import Paths
 
 if TYPE_CHECKING:  # torch, which a finished study does not need
     from torch import Tensor

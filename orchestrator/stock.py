@@ -11,8 +11,9 @@ from model.errors import InputError
 from orchestrator.deletion import rank
 from orchestrator.lease import held
 from orchestrator.ledger import Ledger
+from orchestrator.paths import Paths
 from orchestrator.remembered import Remembered, recall_all
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
 
 KEY = re.compile(r"[a-z]+-[0-9a-f]{12}")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.exceptions import ActorDiedError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -15,6 +16,7 @@ from orchestrator.cluster import start_workers_within
 from orchestrator.graph import Board
 from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger
+from orchestrator.left_behind import free
 from orchestrator.names import readable
 from orchestrator.resources import Allotment, Node
 from orchestrator.search import GraphSearcher
@@ -148,7 +150,22 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
         return
     if allotment.max_workers:
         start_workers_within(_ELASTIC_PATIENCE)
-    TorchTrainer(
+
+    def train(config: dict[str, Any]) -> None:
+        free(Ledger(Store(config["store"])), key)
+        _trainer(config, allotment, settings).fit()
+
+    # Train starts lost workers again by itself, but nobody its controller.
+    _with_restarts(train, config, settings["max_restarts"], ActorDiedError)
+
+
+def _trainer(
+    config: dict[str, Any], allotment: Allotment, settings: dict[str, Any]
+) -> TorchTrainer:
+    from orchestrator import worker
+
+    gpu = config["gpu"]
+    return TorchTrainer(
         worker.train_fn_per_worker,
         train_loop_config=config,
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
@@ -167,15 +184,20 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
                 controller_failure_limit=settings["max_restarts"],  # type: ignore[call-arg]
             ),
         ),
-    ).fit()
+    )
 
 
-def _with_restarts(train: Callable[[dict[str, Any]], None], config: Any, restarts: int) -> None:
-    """What Train does for its workers: try again, from the last checkpoint."""
+def _with_restarts(
+    train: Callable[[dict[str, Any]], None],
+    config: dict[str, Any],
+    restarts: int,
+    lost: type[Exception] = Exception,
+) -> None:
+    """Try again, from the last checkpoint, as Train does for its workers."""
     for left in reversed(range(restarts + 1)):
         try:
             return train(config)
-        except Exception:
+        except lost:
             if not left:
                 raise
 

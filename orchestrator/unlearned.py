@@ -5,8 +5,8 @@ from pathlib import Path
 from model.config import PretrainRecipe
 from orchestrator.graph import State
 from orchestrator.ledger import YARDSTICKS
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
-from orchestrator.store import Paths
 
 
 def measure(plan: Plan, cache: Path) -> None:

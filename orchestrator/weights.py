@@ -7,9 +7,9 @@ from rich.console import Console
 
 from model.errors import InputError
 from orchestrator.ledger import Ledger
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
 from orchestrator.remembered import Remembered, recall_all
-from orchestrator.store import Paths
 
 
 def drop_unkept(plan: Plan, console: Console) -> None:

@@ -22,6 +22,7 @@ from model.train import Diverged, fit
 from orchestrator import provenance
 from orchestrator.graph import TrialSpec
 from orchestrator.ledger import Ledger, Outcome, SavedCheckpoint
+from orchestrator.left_behind import places_of_this_worker
 from orchestrator.store import Store
 
 # The recipe is to blame, and every rank sees it alike: to train again would end the same way. Any
@@ -38,6 +39,8 @@ class LedgerContext:
         self.device = device
         self.trial = trial
         self.ledger = ledger
+        self.placement_group: str | None = None
+        """Where Ray placed the trial's workers, if it did."""
         self.damaged: list[int] = []
         """Epochs of checkpoints that were found damaged and passed over."""
         self._rows: list[EpochRow] = []
@@ -88,6 +91,7 @@ def train_fn_per_worker(config: dict[str, Any]) -> None:
     ledger = Ledger(Store(config["store"]))
     context = LedgerContext(ledger.spec(config["trial_key"]), ledger, ray.train.torch.get_device())
     context.rank, context.world_size = ranks.get_world_rank(), ranks.get_world_size()
+    context.placement_group = places_of_this_worker()
     train_trial(context, config)
     # Ray keeps no rows of ours: one report, at the end, tells its dashboard that this run is over.
     ray.train.report({"trial_key": config["trial_key"]})
@@ -129,7 +133,12 @@ def _attempt(context: LedgerContext) -> dict[str, Any]:
     """The note of a start: when, after which epoch, and which checkpoints could not be used."""
     checkpoint = context.resume()
     done = checkpoint.epoch if checkpoint else 0
-    return {"started_at": provenance.now(), "from_epoch": done, "damaged": context.damaged}
+    return {
+        "started_at": provenance.now(),
+        "from_epoch": done,
+        "damaged": context.damaged,
+        "placement_group": context.placement_group,
+    }
 
 
 def _parsed(saved: SavedCheckpoint) -> Checkpoint | None:

@@ -7,9 +7,9 @@ from test_ledger import DONE, FAILED, checkpoint, rows
 
 from orchestrator.graph import TrialGraph
 from orchestrator.ledger import Ledger
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan, make_plan
 from orchestrator.remembered import note_of, remember
-from orchestrator.store import Paths
 
 
 def lay(ledger: Ledger, graph: TrialGraph, key: str, state: str = "done") -> None:

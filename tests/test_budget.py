@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 
 from model.errors import InputError
 from model.rows import EpochRow
 from orchestrator import cli
 from orchestrator.budget import Estimate, estimate, makespan, refuse_beyond
 from orchestrator.ledger import Outcome
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan, make_plan
-from orchestrator.store import Paths
+from studies import StudyWriter
 
 HALF_MINUTE = 30.0
 

@@ -1,9 +1,8 @@
 """Names of cells: short to read, and never the same for two."""
 
-from conftest import StudyWriter
-
 from orchestrator.search import cells
 from orchestrator.studyfile import read
+from studies import StudyWriter
 
 
 def test_cells_that_differ_beyond_six_digits_keep_names_of_their_own(

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 
 from orchestrator import cli
 from orchestrator.store import Store
+from studies import StudyWriter
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 from test_cli import call
+
+from studies import StudyWriter
 
 TRIAL = ["key", "kind", "parent", "seed", "epochs", "state", "reason", "cells"]
 

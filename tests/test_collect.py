@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TINY, merged
 
 from model.rows import EpochRow
 from orchestrator.graph import Board, State, TrialGraph, expand
@@ -16,6 +15,7 @@ from orchestrator.records import CELLS, EPOCHS, TRIALS
 from orchestrator.report.collect import Records, board_of, collect
 from orchestrator.store import Store
 from orchestrator.study import StudySpec
+from studies import TINY, merged
 
 ROW = EpochRow(
     epoch=1, step=4, learning_rate=1e-4, train_loss=0.5, train_accuracy=None, dev_loss=None,

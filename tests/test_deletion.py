@@ -5,14 +5,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import StudyWriter
 from hand_ledger import lay, lease, planned
 from test_store import files
 
 from orchestrator.deletion import delete_trial, rank
 from orchestrator.ledger import Ledger
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
+from studies import StudyWriter
 
 
 @pytest.fixture

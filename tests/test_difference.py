@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 from hand_ledger import planned, ran
 from rich.console import Console
 
 from orchestrator import graph, remembered
 from orchestrator.difference import lines, show
+from orchestrator.paths import Paths
 from orchestrator.planning import make_plan
 from orchestrator.remembered import note_of, remember
-from orchestrator.store import Paths
+from studies import StudyWriter
 
 HEAD = "since tiny last ran in this store:"
 CELLS = "mask_ratio=0.5,patch_size=2; mask_ratio=0.5,patch_size=4"

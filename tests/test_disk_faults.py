@@ -19,7 +19,8 @@ from orchestrator import store as module
 from orchestrator import worker
 from orchestrator.graph import TrialSpec, trial_key
 from orchestrator.ledger import DamagedError, Ledger
-from orchestrator.store import Paths, Store, StoreError
+from orchestrator.paths import Paths
+from orchestrator.store import Store, StoreError
 from orchestrator.worker import LedgerContext
 
 RECIPE = finetune()

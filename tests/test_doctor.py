@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 
 from orchestrator import cli, doctor
 from orchestrator.doctor import Check, Kind
 from orchestrator.doctor_probe import Facts, versions
+from studies import StudyWriter
 
 HERE = {"python": "3.11", "ray": "2.60.0", "torch": "2.15", "maskgrid": "abc"}
 WELL = Facts(HERE, 100.0, None, None, 0o600, "token")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TINY, merged
 from rich.console import Console
 
 from model.rows import EpochRow
@@ -20,6 +19,7 @@ from orchestrator.recipes import Cell, arm_cells
 from orchestrator.report.collect import board_of
 from orchestrator.store import Store
 from orchestrator.study import StudySpec
+from studies import TINY, merged
 
 # The second epoch is the best on the dev images, the third is the last.
 ROWS = [

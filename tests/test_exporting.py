@@ -22,7 +22,8 @@ from model.objectives import build_objective
 from orchestrator.exporting import export
 from orchestrator.graph import TrialSpec, trial_key
 from orchestrator.ledger import Ledger, Outcome, SavedCheckpoint
-from orchestrator.store import Paths, Store
+from orchestrator.paths import Paths
+from orchestrator.store import Store
 
 ROOT = Path(__file__).parent.parent
 ORIGIN = {

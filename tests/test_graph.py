@@ -5,7 +5,6 @@ import random
 from typing import Any
 
 import pytest
-from conftest import TINY, merged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from model.config import FinetuneRecipe, PretrainRecipe
 from orchestrator.graph import Board, State, TrialGraph, TrialSpec, expand, trial_key
 from orchestrator.recipes import Cell, arm_cells, recipes
 from orchestrator.study import StudySpec
+from studies import TINY, merged
 
 FILES = {"train_per_class": 5, "path": "here", "classes": ["a", "b"]}
 IMAGES = {

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from conftest import TINY, StudyWriter
 from hand_ledger import lay, lease, planned, ran
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,12 +12,14 @@ from model.errors import InputError
 from orchestrator.graph import TrialGraph, expand
 from orchestrator.housekeeping import delete, delete_ray_files
 from orchestrator.ledger import Ledger
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
 from orchestrator.recipes import Cell
 from orchestrator.remembered import forget, note_of, remember
 from orchestrator.stock import open_store, take_stock
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
 from orchestrator.study import StudySpec
+from studies import TINY, StudyWriter
 
 
 @pytest.fixture(params=["folder", "memory"])

@@ -26,7 +26,7 @@ FILES = {
 LIGHT = [
     "model.config", "model.rows", "model.errors",
     *(f"orchestrator.{name}" for name in (
-        "study", "studyfile", "loader", "mistakes", "recipes", "graph", "store", "ledger", "records", "resources",
+        "study", "studyfile", "loader", "mistakes", "recipes", "graph", "store", "paths", "ledger", "records", "resources",
         "growth", "names", "doctor", "budget",
         "lease", "remembered", "stock", "deletion", "housekeeping",
     )),
@@ -36,7 +36,7 @@ LIGHT = [
 TRACKERS = [f"trackers.{name}" for name in ("epochs", "to_tensorboard", "to_mlflow", "to_wandb")]
 WITH_RAY = [
     f"orchestrator.{name}"
-    for name in ("search", "sweep", "worker", "cluster", "doctor_rounds", *TRACKERS)
+    for name in ("search", "sweep", "worker", "cluster", "left_behind", "doctor_rounds", *TRACKERS)
 ]
 
 

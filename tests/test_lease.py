@@ -14,7 +14,8 @@ import pytest
 
 from orchestrator import lease
 from orchestrator.lease import Leases, held
-from orchestrator.store import Paths, Store
+from orchestrator.paths import Paths
+from orchestrator.store import Store
 
 KEY = "pretrain-0123456789ab"
 

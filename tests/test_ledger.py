@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TINY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +14,9 @@ from model.errors import InputError
 from model.rows import EpochRow
 from orchestrator.graph import TrialSpec
 from orchestrator.ledger import DamagedError, Ledger, Outcome, SavedCheckpoint
-from orchestrator.store import Paths, Store
+from orchestrator.paths import Paths
+from orchestrator.store import Store
+from studies import TINY
 
 KEY = "pretrain-0123456789ab"
 DONE = Outcome(state="done", finished_at="2026-01-01", wall_seconds=1.5)

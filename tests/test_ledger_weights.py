@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.ledger import Ledger, Outcome
-from orchestrator.store import Paths, Store
+from orchestrator.paths import Paths
+from orchestrator.store import Store
 
 KEY = "pretrain-0123456789ab"
 DONE = Outcome(state="done", finished_at="2026-01-01", wall_seconds=1.5)

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 
 from orchestrator.graph import Board, expand
 from orchestrator.names import readable
 from orchestrator.search import cells
 from orchestrator.studyfile import read
 from orchestrator.sweep import labels
+from studies import StudyWriter
 
 KEY = "pretrain-1a2b3c4d5e6f"
 

@@ -5,7 +5,6 @@ import pickle
 from typing import Any
 
 import pytest
-from conftest import TINY
 from ray import cloudpickle
 
 from model.config import PretrainRecipe
@@ -14,6 +13,7 @@ from orchestrator.graph import TrialSpec
 from orchestrator.resources import Allotment
 from orchestrator.sweep import run_trial
 from orchestrator.worker import train_fn_per_worker, train_inline
+from studies import TINY
 
 ROW = EpochRow(1, 4, 1e-4, 0.5, None, None, 0.25, 0.25, None, 12, 1.5, 0.5)
 RECIPE = {"data": TINY["data"], "model": TINY["model"], "train": TINY["pretrain"]}

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from conftest import TINY, merged
 from pydantic import ValidationError
 
 from orchestrator.graph import expand
 from orchestrator.recipes import Cell, arm_cells, mistakes, recipes
 from orchestrator.study import Scalar, StudyError, StudySpec
+from studies import TINY, merged
 
 FOLDER = {"source": "folder", "path": "somewhere"}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 from hand_ledger import planned
 from image_files import jpeg, write_folder
 
 from model.errors import InputError
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
 from orchestrator.remembered import (
     Remembered,
@@ -23,7 +23,8 @@ from orchestrator.remembered import (
     recall_all,
     remember,
 )
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
+from studies import StudyWriter
 
 
 def note(plan: Plan) -> Remembered:

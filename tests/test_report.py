@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import StudyWriter
 
 from model.rows import EpochRow
 from orchestrator import cli
 from orchestrator.graph import TrialSpec
 from orchestrator.ledger import Outcome, SavedCheckpoint
 from orchestrator.planning import make_plan
+from studies import StudyWriter
 
 Number = Callable[[TrialSpec], float]
 SPACE = {"patch_size": {"grid": [2, 4, 8]}, "mask_ratio": {"grid": [0.2, 0.4, 0.6]}}

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import TINY, merged
 
 from model.errors import InputError
 from orchestrator.graph import expand
@@ -27,6 +26,7 @@ from orchestrator.report.results import prepare, write_results
 from orchestrator.store import Store
 from orchestrator.study import StudySpec
 from orchestrator.studyfile import read
+from studies import TINY, merged
 
 HOME = "/home/somebody/pictures"
 COMPLETE = {

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from conftest import StudyWriter
 from tiny_trials import images_of, train
 
 from model.config import PretrainRecipe
@@ -16,11 +15,12 @@ from model.feed import Feed
 from model.objectives import Reconstruction
 from model.rng import Stream, uniform
 from orchestrator.ledger import Outcome
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan, make_plan
 from orchestrator.records import SAMPLES, to_parquet
 from orchestrator.report.collect import board_of, collect, samples_of
 from orchestrator.samples import COUNT, chosen, draw
-from orchestrator.store import Paths
+from studies import StudyWriter
 
 DONE = Outcome(state="done", finished_at="2026-01-01")
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TINY, merged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ray import tune
@@ -25,6 +24,7 @@ from orchestrator.store import Store
 from orchestrator.study import Axis, StudySpec
 from orchestrator.sweep import labels
 from orchestrator.turns import Turns
+from studies import TINY, merged
 
 WHEN = "2026-01-01T00:00:00.000+00:00"
 DONE = Outcome(state="done", finished_at=WHEN)

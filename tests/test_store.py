@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import InputError
-from orchestrator.store import SCHEMA, Paths, Store
+from orchestrator.paths import Paths
+from orchestrator.store import SCHEMA, Store
 
 ROOTS = ("folder", "file-uri", "memory")
 

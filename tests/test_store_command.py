@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import StudyWriter
 from hand_ledger import lay, lease, planned, ran
 from test_cli import call, run_arguments
 
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
-from orchestrator.store import Paths
+from studies import StudyWriter
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import TINY, StudyWriter, merged
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.study import StudyError, StudySpec
 from orchestrator.studyfile import read
+from studies import TINY, StudyWriter, merged
 
 STUDIES = sorted(Path(__file__).parent.parent.glob("studies/*.yaml"))
 

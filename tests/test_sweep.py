@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 from rich.console import Console
 
 from model.errors import InputError
 from orchestrator.graph import State
 from orchestrator.ledger import DamagedError
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan, make_plan
 from orchestrator.running import RunOptions, run_study
-from orchestrator.store import Paths
 from orchestrator.study import Runtime
+from studies import StudyWriter
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
 

@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 from test_view import ROW
 
 from orchestrator.graph import Board, expand
 from orchestrator.ledger import Ledger, SavedCheckpoint
+from orchestrator.paths import Paths
 from orchestrator.search import cells
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
 from orchestrator.studyfile import read
 from orchestrator.sweep import _epochs, _with_restarts, labels
+from studies import StudyWriter
 
 
 class Flaky:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 from rich.console import Console
 from wandb_files import name_and_history
 
@@ -18,6 +17,7 @@ from orchestrator.running import RunOptions, run_study
 from orchestrator.store import Store
 from orchestrator.study import Runtime
 from orchestrator.trackers.asked import check_trackers
+from studies import StudyWriter
 
 ONE_CELL = {"space": {"patch_size": {"grid": [4]}, "mask_ratio": {"grid": [0.5]}}}
 BOTH = ("mlflow", "wandb")

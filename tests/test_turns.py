@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TINY
 from ray.tune.search import Searcher
 
 from orchestrator import turns
 from orchestrator.graph import Board, State, expand
 from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger, Outcome
+from orchestrator.paths import Paths
 from orchestrator.search import GraphSearcher, cells
-from orchestrator.store import Paths, Store
+from orchestrator.store import Store
 from orchestrator.study import StudySpec
 from orchestrator.turns import Turns
+from studies import TINY
 
 DONE = Outcome(state="done", finished_at="2026-01-01T00:00:00.000+00:00")
 FAILED = DONE.model_copy(update={"state": "failed", "reason": "diverged"})

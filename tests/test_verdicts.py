@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from conftest import TINY, merged
 from hand_records import both_stages
 from scipy import stats
 
@@ -19,6 +18,7 @@ from orchestrator.report.verdicts import (
     verdicts,
 )
 from orchestrator.study import StudySpec
+from studies import TINY, merged
 
 RATIOS = (0.2, 0.4, 0.6)
 LOSSES = TABLES["terentiev-2024/table-1"].cells

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import StudyWriter
 from rich.console import Console
 
 from model.rows import EpochRow
@@ -15,6 +14,7 @@ from orchestrator.recipes import Cell, arm_cells
 from orchestrator.store import Store
 from orchestrator.studyfile import read
 from orchestrator.view import View
+from studies import StudyWriter
 
 ROW = EpochRow(
     epoch=1, step=3, learning_rate=0.1, train_loss=0.5, train_accuracy=None,

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import StudyWriter
 from rich.console import Console
 from test_cli import call
 from test_view import ROW
@@ -15,6 +14,7 @@ from orchestrator.lease import Leases
 from orchestrator.ledger import Outcome, SavedCheckpoint
 from orchestrator.planning import Plan, make_plan
 from orchestrator.watching import as_json, board_now, boards, ended, view_of
+from studies import StudyWriter
 
 DONE = Outcome(state="done", finished_at="2026-01-01T00:00:00.000+00:00")
 FAILED = DONE.model_copy(update={"state": "failed", "reason": "diverged"})

@@ -4,16 +4,16 @@ import io
 from typing import Any
 
 import pytest
-from conftest import StudyWriter
 from hand_ledger import lay, planned, ran
 from rich.console import Console
 
 from orchestrator.graph import State
+from orchestrator.paths import Paths
 from orchestrator.planning import Plan
 from orchestrator.remembered import note_of, remember
 from orchestrator.running import _board_without, _to_try_again
-from orchestrator.store import Paths
 from orchestrator.weights import drop_unkept
+from studies import StudyWriter
 
 POLICIES = ("all", "parents", "none")
 

@@ -11,8 +11,8 @@ from model.errors import InputError
 from orchestrator.graph import Board, State, TrialGraph, TrialSpec
 from orchestrator.lease import held
 from orchestrator.ledger import Ledger
+from orchestrator.paths import Paths
 from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet, table_of
-from orchestrator.store import Paths
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,29 @@
+"""Places that a dead Train controller still holds.
+
+Ray keeps a controller's placement group, with the workers in it, until the whole job ends: Ray's
+own cleaner asks the dashboard whether the controller lives, which a cluster need not have. A trial
+that starts again would wait for CPUs that nobody uses.
+"""
+
+import ray
+from ray.util.placement_group import (
+    PlacementGroup,
+    get_current_placement_group,
+    remove_placement_group,
+)
+
+from orchestrator.ledger import Ledger
+
+
+def places_of_this_worker() -> str | None:
+    """Name of the placement group that the calling worker is in, for the note of its start."""
+    group = get_current_placement_group()
+    return group.id.hex() if group else None
+
+
+def free(ledger: Ledger, key: str) -> None:
+    """Give back what earlier starts of a trial, none of which is alive any more, still hold."""
+    for note in ledger.notes(key):
+        name = note.get("placement_group")
+        if isinstance(name, str):
+            remove_placement_group(PlacementGroup(ray.PlacementGroupID(bytes.fromhex(name))))

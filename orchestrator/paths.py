@@ -1,0 +1,70 @@
+"""Every file name of a store, as a function of the trial's key."""
+
+
+class Paths:
+    """The only place that knows file names; all relative to the store's root."""
+
+    schema = "maskgrid.json"
+    trials = "trials"
+    studies = "studies"
+    ray = ("tune", "train")
+
+    @staticmethod
+    def study(label: str) -> str:
+        """What a study asked for when it last ran."""
+        return f"studies/{label}.json"
+
+    @staticmethod
+    def trial(key: str) -> str:
+        """Folder of one trial."""
+        return f"trials/{key}"
+
+    @classmethod
+    def spec(cls, key: str) -> str:
+        """The trial's resolved recipe."""
+        return f"{cls.trial(key)}/spec.json"
+
+    @classmethod
+    def epochs(cls, key: str) -> str:
+        """The trial's epoch rows."""
+        return f"{cls.trial(key)}/epochs.parquet"
+
+    @classmethod
+    def outcome(cls, key: str) -> str:
+        """How the trial ended; absent while it has not."""
+        return f"{cls.trial(key)}/outcome.json"
+
+    @classmethod
+    def weights(cls, key: str) -> str:
+        """The trained weights of a finished trial (safetensors)."""
+        return f"{cls.trial(key)}/weights.safetensors"
+
+    @classmethod
+    def yardsticks(cls, key: str) -> str:
+        """What restoring without learning costs on a pretrain trial's images and masks."""
+        return f"{cls.trial(key)}/yardsticks.json"
+
+    @classmethod
+    def samples(cls, key: str) -> str:
+        """A few validation images as a finished pretrain trial restores them."""
+        return f"{cls.trial(key)}/samples.parquet"
+
+    @classmethod
+    def attempts(cls, key: str) -> str:
+        """Folder with one small file for every time the trial was started."""
+        return f"{cls.trial(key)}/attempts"
+
+    @classmethod
+    def leases(cls, key: str) -> str:
+        """Folder of the note of who trains the trial."""
+        return f"{cls.trial(key)}/lease"
+
+    @classmethod
+    def checkpoints(cls, key: str) -> str:
+        """Folder of the checkpoints an unfinished trial can go on from."""
+        return f"{cls.trial(key)}/checkpoints"
+
+    @classmethod
+    def checkpoint(cls, key: str, epoch: int, part: str) -> str:
+        """One part of a checkpoint: `json` commits it, `safetensors` weights, `pt` optimiser."""
+        return f"{cls.checkpoints(key)}/{epoch:05d}.{part}"
