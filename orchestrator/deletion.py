@@ -15,7 +15,7 @@ _ORDER = (
     r"spec\.json",
     r"checkpoints/\d+\.json",
     r"checkpoints/\d+\.(safetensors|pt)",
-    r"(weights\.safetensors|epochs\.parquet|yardsticks\.json)",
+    r"(weights\.safetensors|epochs\.parquet|samples\.parquet|yardsticks\.json)",
     r"attempts/\d+\.json",
     r"lease/\d+\.json",
 )

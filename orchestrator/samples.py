@@ -74,6 +74,7 @@ def _pictures(
     recipe: PretrainRecipe, weights: bytes, image_set: "ImageSet"
 ) -> Iterator[dict[str, Any]]:
     """Each chosen image before, in and after the network, under the masks of validation."""
+    import safetensors
     import safetensors.torch
     import torch
 
@@ -87,7 +88,11 @@ def _pictures(
     labels, samples, order = map(torch.from_numpy, (image_set.labels[rows], rows, places))
     batch = Batch(originals.float() / 255, labels, samples, None, order)
     objective = Reconstruction(recipe, len(image_set.class_names)).eval()
-    objective.load_state_dict(safetensors.torch.load(weights))
+    try:
+        objective.load_state_dict(safetensors.torch.load(weights))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DamagedError(f"weights that are not this network's: {reason}") from None
     with torch.inference_mode():
         masked = objective.masked(batch, objective.shown(batch))
         restored = objective.network(masked)
