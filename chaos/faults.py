@@ -37,10 +37,12 @@ def actor(arena: Arena, driver: Popen) -> Popen:
 
 
 def driver(arena: Arena, driver: Popen) -> Popen:
-    """The driver dies; the same command goes on."""
+    """The driver dies and leaves Tune's own state cut short; the same command goes on."""
     arena.until_epoch(arena.keys[PRETRAIN], 2)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
+    for state in (arena.store / "tune").rglob("experiment_state*.json"):
+        state.write_text('{"cut": ')
     return arena.start()
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE = 180.0  # seconds to wait for what must happen
+PATIENCE = 300.0  # seconds to wait for what must happen
 
 
 def descendants(pid: int) -> dict[int, str]:

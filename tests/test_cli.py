@@ -1,10 +1,6 @@
-"""The command line: exit codes, one-line errors, and going on after the driver was killed."""
+"""The command line: exit codes and one-line errors."""
 
-import os
-import signal
-import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -188,34 +184,3 @@ def test_a_download_that_is_no_data_set_is_refused_and_removed(
     assert error.startswith("error: ")
     assert "\n" not in error
     assert not list((tmp_path / "data").glob("*.zip"))
-
-
-@pytest.mark.ray
-@pytest.mark.slow
-def test_a_killed_driver_loses_no_finished_trial(write_study: StudyWriter) -> None:
-    study = write_study()
-    command = [sys.executable, "-m", "orchestrator", *run_arguments(study)]
-    outcomes = study.parent / "store" / "trials"
-    driver = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not list(outcomes.glob("*/outcome.json")) and time.monotonic() < deadline:
-            assert driver.poll() is None
-            time.sleep(0.05)
-    finally:
-        os.kill(driver.pid, signal.SIGKILL)
-        driver.wait()
-    finished = {path: path.stat().st_mtime_ns for path in outcomes.glob("*/outcome.json")}
-    assert 0 < len(finished) < 5
-    # What Tune itself left behind is of no use: it may as well be garbage.
-    for state in (study.parent / "store" / "tune").rglob("experiment_state*.json"):
-        state.write_text('{"cut": ')
-    # The same command goes on: it ends well, and what was finished is not trained again.
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    assert {path: path.stat().st_mtime_ns for path in finished} == finished
-    assert len(list(outcomes.glob("*/outcome.json"))) == 5
-    assert "baseline" in done.stdout
