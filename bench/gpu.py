@@ -38,10 +38,10 @@ def _missing() -> Iterator[Result]:
     why = "there is no GPU here (make bench-gpu)"
     for kind in KINDS:
         yield not_measured(f"gpu.{kind}.step", "images/s", why, against=PLAIN, goal=_STEP[kind])
-        yield not_measured(f"gpu.{kind}.share", "of the matrix rate", why, goal=_SHARE)
-        yield not_measured(f"gpu.{kind}.input.bf16", "of the step", why, goal=_INPUT)
+        yield not_measured(f"gpu.{kind}.share", "share", why, goal=_SHARE)
+        yield not_measured(f"gpu.{kind}.input.bf16", "share", why, goal=_INPUT)
     yield not_measured("gpu.study.bf16", "minutes", why, goal=_STUDY)
-    yield not_measured("makespan.quick.not_in_steps", "of the makespan", why, goal=at_most(0.05))
+    yield not_measured("makespan.quick.not_in_steps", "share", why, goal=at_most(0.05))
 
 
 def _step(kind: Kind, options: Options) -> Iterator[Result]:
@@ -68,7 +68,7 @@ def _input(kind: Kind, precision: str, options: Options) -> tuple[Result, list[f
     shares = [1 - with_it / without for with_it, without in zip(*rates, strict=True)]
     name = f"gpu.{kind}.input.{precision}"
     note = "share of a step's seconds that AutoAugment adds"
-    return result(name, "of the step", shares, goal=_INPUT, note=note), rates[0]
+    return result(name, "share", shares, goal=_INPUT, note=note), rates[0]
 
 
 def _recipe(kind: Kind, options: Options, **train: Any) -> Recipe:

@@ -36,13 +36,13 @@ def measure(options: Options) -> Iterator[Result]:
         note=f"{stages} trials from the command's start to its tables",
     )  # fmt: skip
     yield result(
-        "makespan.quick.training", "of the cores' time", shares,
+        "makespan.quick.training", "share", shares,
         goal=None if gpu else at_least(0.5, of="value"),
         note="training seconds of all trials over makespan times trials at once",
     )  # fmt: skip
     if gpu:
         goal = at_most(0.05, 0.02)
-        yield result("makespan.quick.not_in_steps", "of the makespan", wasted, goal=goal)
+        yield result("makespan.quick.not_in_steps", "share", wasted, goal=goal)
     each = [wall / stages for wall in ours]
     yield result(
         "makespan.quick.per_stage", "s", each, peers, less_is_better=True,

@@ -148,7 +148,7 @@ def show(run: Run, console: Console) -> None:
             table.add_column(column, justify="right" if right else "left", overflow="fold")
         for row in run.parts[name].results:
             peer = "" if row.peer is None else number(row.peer)
-            figure = _figure(row) or row.note
+            figure = _figure(row) or "not measured"
             goal = _goal(row).replace("*", "")
             table.add_row(row.name.removeprefix(f"{name}."), figure, peer, _ratio(row), goal)
         console.print(table)
