@@ -10,10 +10,10 @@ from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger
 from orchestrator.paths import Paths
 from orchestrator.remembered import recall_all
-from orchestrator.stock import KEY, Stock, users
+from orchestrator.stock import Stock, users
 from orchestrator.store import Store
 
-_KEY_AT_END = re.compile(rf"{KEY.pattern}$")
+_HASH_AT_END = re.compile(r"[0-9a-f]{12}$")
 
 
 def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[list[str], list[str]]:
@@ -38,7 +38,7 @@ def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[li
                 continue
             if force or not users(recall_all(store), key):
                 unknown += delete_trial(store, key)
-                for folder in left_by_ray[key]:
+                for folder in left_by_ray[key.rpartition("-")[2]]:
                     store.delete_folder(folder)
                 deleted.append(key)
             leases.drop(key)
@@ -58,12 +58,12 @@ def delete_ray_files(ledger: Ledger, stock: Stock) -> None:
 
 
 def _ray_folders(store: Store) -> dict[str, set[str]]:
-    """Folders that Ray Tune and Ray Train made for single trials, by key."""
+    """Folders that Ray Tune and Ray Train made for single trials, by the hash in their keys."""
     found: dict[str, set[str]] = defaultdict(set)
     for folder in Paths.ray:
         for name in store.sizes(folder):
-            # tune/STUDY/KEY/... and train/STUDY-KEY/...
+            # tune/STUDY/NAME/... and train/STUDY-NAME/...; a trial's name ends with its hash
             top = "/".join(name.split("/")[: 3 if folder == "tune" else 2])
-            if (found_key := _KEY_AT_END.search(top)) and top != name:
-                found[found_key[0]].add(top)
+            if (hashed := _HASH_AT_END.search(top)) and top != name:
+                found[hashed[0]].add(top)
     return found

@@ -11,7 +11,7 @@ _NO_AXES = {"trial_key", "kind", "cell", "seed"}
 
 
 def readable(trial: Mapping[str, Any]) -> str:
-    """`pretrain-4x4-20pct-s0-1a2b3c`: kind, cell, seed and the beginning of the key's hash.
+    """`pretrain-4x4-20pct-s0-1a2b3c4d5e6f`: kind, cell, seed and the key's hash.
 
     Args:
         trial: as Tune is given it: `trial_key`, `kind`, `cell`, `seed` and the axes' values.
@@ -23,7 +23,7 @@ def readable(trial: Mapping[str, Any]) -> str:
     # An arm is known by its name, not by what it sets.
     if not {"patch_size", "mask_ratio"} & axes.keys():
         cell = str(trial.get("cell", "")) or cell
-    parts = [kind, _slug(cell)[:_LONGEST].strip("-"), f"s{trial.get('seed', 0)}", digits[:6]]
+    parts = [kind, _slug(cell)[:_LONGEST].strip("-"), f"s{trial.get('seed', 0)}", digits]
     return "-".join(part for part in parts if part)
 
 

@@ -17,13 +17,16 @@ KEY = "pretrain-1a2b3c4d5e6f"
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"patch_size": 4, "mask_ratio": 0.2}, "pretrain-4x4-20pct-s0-1a2b3c"),
-        ({"mask_ratio": 0.333333333, "patch_size": 8}, "pretrain-33.3pct-8x8-s0-1a2b3c"),
-        ({"patch_size": 2, "finetune.optim.lr": 0.001}, "pretrain-2x2-lr-0.001-s0-1a2b3c"),
-        ({"cell": "no augmentation!", "model.init": "he"}, "pretrain-no-augmentation-s0-1a2b3c"),
-        ({"cell": "baseline"}, "pretrain-baseline-s0-1a2b3c"),
-        ({}, "pretrain-s0-1a2b3c"),
-        ({"cell": "../../etc"}, "pretrain-etc-s0-1a2b3c"),
+        ({"patch_size": 4, "mask_ratio": 0.2}, "pretrain-4x4-20pct-s0-1a2b3c4d5e6f"),
+        ({"mask_ratio": 0.333333333, "patch_size": 8}, "pretrain-33.3pct-8x8-s0-1a2b3c4d5e6f"),
+        ({"patch_size": 2, "finetune.optim.lr": 0.001}, "pretrain-2x2-lr-0.001-s0-1a2b3c4d5e6f"),
+        (
+            {"cell": "no augmentation!", "model.init": "he"},
+            "pretrain-no-augmentation-s0-1a2b3c4d5e6f",
+        ),
+        ({"cell": "baseline"}, "pretrain-baseline-s0-1a2b3c4d5e6f"),
+        ({}, "pretrain-s0-1a2b3c4d5e6f"),
+        ({"cell": "../../etc"}, "pretrain-etc-s0-1a2b3c4d5e6f"),
     ],
 )
 def test_a_name_says_what_the_trial_is(values: dict[str, Any], expected: str) -> None:

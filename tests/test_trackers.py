@@ -46,8 +46,13 @@ def recorded(plan: Plan) -> Curves:
     return curves
 
 
+def key_of(name: str) -> str:
+    """The key in a trial's readable name: its kind comes first, its hash last."""
+    return f"{name.partition('-')[0]}-{name.rpartition('-')[2]}"
+
+
 def in_tensorboard(folder: Path) -> Curves:
-    return {trial.name: of_events(trial) for trial in filter(Path.is_dir, folder.iterdir())}
+    return {key_of(trial.name): of_events(trial) for trial in filter(Path.is_dir, folder.iterdir())}
 
 
 def of_events(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -71,7 +76,7 @@ def in_mlflow(folder: Path) -> Curves:
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert len({run.info.run_name for run in runs}) == len(runs)
     return {
-        run.info.run_name: {
+        key_of(run.info.run_name): {
             name: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, name)]
             for name in run.data.metrics.keys() - {STEP}
         }
@@ -86,7 +91,7 @@ def in_wandb(folder: Path) -> Curves:
         for row in history:
             for metric in row.keys() - {STEP}:
                 if not metric.startswith("_"):
-                    points = curves.setdefault(name, {}).setdefault(metric, [])
+                    points = curves.setdefault(key_of(name), {}).setdefault(metric, [])
                     points.append((row["_step"], row[metric]))
     return curves
 
@@ -141,7 +146,8 @@ def test_curves_are_in_the_store_while_the_study_runs(
     seen: list[int] = []
 
     def look(self: GraphSearcher, trial_id: str, result: dict[str, Any]) -> None:
-        folder, epochs = study.parent / "store" / "tune" / "tiny" / result["trial_key"], len(seen)
+        digits, epochs = result["trial_key"].rpartition("-")[2], len(seen)
+        (folder,) = (study.parent / "store" / "tune" / "tiny").glob(f"*-{digits}")
         deadline = time.monotonic() + 30
         while len(of_events(folder).get("val_loss", [])) < epochs and time.monotonic() < deadline:
             time.sleep(0.1)
