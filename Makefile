@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STUDY ?= studies/quick.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench bench-gpu test chaos lint format lock clean
+.PHONY: help run bench bench-gpu test chaos cluster-test lint format lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 11
@@ -24,6 +24,9 @@ test: $(VENV)/ready ## Run all tests
 
 chaos: $(VENV)/ready ## Inject every fault into a study and keep what became of it
 	$(BIN)/python -m chaos
+
+cluster-test: $(VENV)/ready ## Bring clusters up on this machine (needs sshd and rsync) and try them
+	$(BIN)/python -m pytest tests/cluster -m cluster
 
 lint: $(VENV)/ready ## Check style and types
 	$(BIN)/ruff check .
