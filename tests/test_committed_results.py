@@ -84,3 +84,16 @@ def test_tiny10_learns() -> None:
     for value in pq.read_table(results / "table_2.parquet").to_pylist():
         # Chance is 10 %, and its deviation on 500 images 1.3 points.
         assert value["mean"] > 0.3
+
+
+def test_the_table_of_faults_is_what_was_kept_and_none_did_harm() -> None:
+    kept = json.loads((RESULTS / "chaos" / "faults.json").read_text())
+    assert len(kept["faults"]) >= 15
+    for fault in kept["faults"]:
+        assert fault["survived"] and fault["equal"] and not fault["trained_twice"], fault
+        assert fault["epochs_repeated"] <= 1
+    assert kept["provenance"]["dirty"] is False
+    # The README shows the same rows.
+    assert (RESULTS / "chaos" / "faults.md").read_text() in (
+        RESULTS.parent / "README.md"
+    ).read_text()
