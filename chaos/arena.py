@@ -59,6 +59,8 @@ class Arena:
     runtime: dict[str, Any]
     address: str = "local"
     store: Path = field(init=False)
+    change: dict[str, Any] = field(default_factory=dict)
+    """Fields of the study that are other than `STUDY`'s."""
     marks: list[Mark] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -68,7 +70,7 @@ class Arena:
 
     def write_study(self, **change: Any) -> None:
         """Write the study file, some of its top-level fields changed."""
-        text = yaml.safe_dump({**STUDY, "runtime": self.runtime, **change})
+        text = yaml.safe_dump({**STUDY, "runtime": self.runtime, **self.change, **change})
         (self.folder / "study.yaml").write_text(text)
 
     @property

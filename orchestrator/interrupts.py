@@ -26,17 +26,27 @@ class Interrupts:
         self.asked = False
         """Whether somebody asked for the study to stop."""
         self._code = code
+        self._caught = False
         self._first: Callable[[], None] = _raise
 
     @contextmanager
     def caught(self) -> Iterator[None]:
         """Take over the signals; by default the first raises KeyboardInterrupt."""
-        before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._caught = True
+        self.catch_again()
         try:
             yield
         finally:
+            self._caught = False
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def catch_again(self) -> None:
+        """Take the signals back from whoever took them: Ray takes SIGTERM as it starts."""
+        if self._caught:
+            for number in _SIGNALS:
+                signal.signal(number, self._handle)
 
     @contextmanager
     def doing(self, first: Callable[[], None]) -> Iterator[None]:

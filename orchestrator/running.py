@@ -148,6 +148,7 @@ def _train(
     with connected(options.address, options.dashboard) as dashboard:
         from orchestrator.sweep import nodes, run_graph
 
+        interrupts.catch_again()
         local = options.address == LOCAL
         room = nodes() if local else with_those_to_come(nodes())
         allotment = allot(plan.study.runtime, room, local)

@@ -13,13 +13,17 @@ from chaos.injection import Undisturbed, Verdict, inject, undisturbed
 # One worker: both executors then write the very same bytes.
 INLINE = {"executor": "inline", "max_concurrent": 1}
 TRAIN = {"executor": "train", "max_concurrent": 1}
+# A baseline, one pretraining and its child.
+SMALL = {"space": {"patch_size": {"grid": [4]}, "mask_ratio": {"grid": [0.5]}}}
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    return undisturbed(Arena(tmp_path_factory.mktemp("chaos") / "undisturbed", INLINE))
+    return undisturbed(
+        Arena(tmp_path_factory.mktemp("chaos") / "undisturbed", INLINE, change=SMALL)
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,7 +39,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 def test_a_fault_costs_time_and_nothing_else(
     runtime: dict[str, object], fault: Fault, expected: Undisturbed, tmp_path: Path
 ) -> None:
-    arena = Arena(tmp_path / "disturbed", runtime)
+    arena = Arena(tmp_path / "disturbed", runtime, change=SMALL)
     verdict = inject(fault, arena, expected, "test")
     # Every trial done, tables and weights of the same bytes, at most the epoch in flight again.
     assert verdict.good, (verdict, arena.log()[-3000:])
