@@ -34,6 +34,10 @@ class TrainContext(Protocol):
     def device(self) -> torch.device:
         """Where this worker trains."""
 
+    @property
+    def compiled(self) -> bool:
+        """Whether to train through `torch.compile`: the same to rounding, after a first wait."""
+
     def resume(self) -> Checkpoint | None:
         """The trial's own latest checkpoint, if it has one."""
 
@@ -54,6 +58,7 @@ class LocalContext:
     rank: int = 0
     world_size: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    compiled: bool = False
     parent: dict[str, Tensor] | None = None
     checkpoint: Checkpoint | None = None
     rows: list[EpochRow] = field(default_factory=list)

@@ -55,6 +55,12 @@ class Feed:
             self._resident = self._resident.to(self.device)
         self._labels = torch.from_numpy(np.array(self.images.labels)).to(self.device)
 
+    @property
+    def whole(self) -> int:
+        """Images of this worker's share of a batch that is not the last."""
+        size = self.recipe.train.batch_size
+        return len(range(self.rank, size, self.world_size))
+
     def training(self, samples: Samples, epoch: int) -> Iterator[Share]:
         """The epoch's shares, shuffled and augmented; the last batch may be partial."""
         places = torch.arange(len(samples)) + (epoch - 1) * len(samples)

@@ -6,6 +6,7 @@ come from, where rows and checkpoints go.
 
 import inspect
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from model.compiled import as_compiled, as_written, compile_in_place
 from model.config import FinetuneRecipe, OptimConfig, PretrainRecipe, TrainConfig
 from model.context import Checkpoint, TrainContext
 from model.data.image_set import ImageSet, Splits, split
@@ -39,10 +41,13 @@ def fit(
     objective.to(memory_format=torch.channels_last)
     optimizer = _build_optimizer(objective, recipe.train.optim)
     done = _initialise(objective, optimizer, context)
+    if context.compiled:
+        compile_in_place(objective.network)
     splits = split(images, recipe.data)
     feed = Feed(images, recipe, context.rank, context.world_size, context.device)
     _agree(done, context)
-    trainer = _Trainer(recipe.train, objective, optimizer, feed, _parallel(objective, context))
+    parallel = _parallel(objective, context)
+    trainer = _Trainer(recipe.train, objective, optimizer, feed, parallel, context.compiled)
     for epoch in range(done + 1, recipe.train.epochs + 1):
         row = trainer.epoch(epoch, splits)
         if context.rank == 0:
@@ -119,6 +124,8 @@ class _Trainer:
     feed: Feed
     parallel: nn.Module
     """The objective as the gradient sees it: itself, or wrapped for several workers."""
+    compiles: bool
+    """Whether the network is compiled for whole training batches."""
 
     def epoch(self, epoch: int, splits: Splits) -> EpochRow:
         """Train one epoch and evaluate it.
@@ -155,7 +162,8 @@ class _Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.zero_grad(set_to_none=True)
-            with self._autocast():
+            whole = len(share.batch.labels) == self.feed.whole
+            with self._autocast(), self._compiled(whole):
                 scores = self.parallel(share.batch)
             # Workers hold unequal shares of the last batch and DDP averages over workers: this
             # scale makes the average the gradient of the mean over the whole batch.
@@ -171,7 +179,7 @@ class _Trainer:
         self.objective.eval()
         tally = Tally(self.feed.device)
         for share in self.feed.held_out(samples):
-            with self._autocast():
+            with self._autocast(), self._compiled(False):
                 # The last step taken is to blame where held-out images have no finite loss.
                 tally.add(self.objective(share.batch), share, epoch * steps - 1)
         return self._means(tally, epoch, steps)
@@ -188,6 +196,11 @@ class _Trainer:
     def _rate(self, step: int, steps: int) -> float:
         config = self.config
         return learning_rate(step, steps, config.epochs, config.schedule, config.optim.lr)
+
+    def _compiled(self, whole: bool) -> AbstractContextManager[object]:
+        if not self.compiles:
+            return nullcontext()
+        return as_compiled() if whole else as_written()
 
     def _autocast(self) -> torch.autocast:
         enabled = self.config.precision == "bf16"

@@ -139,6 +139,9 @@ class Runtime(Config):
     """CPU cores, and threads, of one worker."""
     gpus_per_worker: Annotated[float, Field(ge=0)] | None = None
     """GPUs of one worker; None takes one where the cluster has any, else none."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Train through torch.compile, on a GPU with CUDA graphs: the same numbers to rounding, after a
+    minute or so of compiling for each of the two kinds of trial. `auto`: on GPUs."""
     executor: Literal["auto", "train", "inline"] = "auto"
     """`train`: a TorchTrainer a trial. `inline`: one-worker trials inside their Tune actor, in
     local mode only. `auto`: inline where it is possible."""

@@ -75,7 +75,7 @@ def _tuner(
     searcher: GraphSearcher,
 ) -> tune.Tuner:
     settings = {**settings, "allotment": asdict(allotment), "study": study.name}
-    settings["max_restarts"] = study.runtime.max_restarts
+    settings |= study.runtime.model_dump(include={"max_restarts", "compile"})
     trainable = tune.with_parameters(run_trial, settings=settings)
     own = allotment.worker_resources if allotment.executor == "inline" else _ON_HEAD
     return tune.Tuner(
@@ -143,6 +143,7 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
     config = {name: settings[name] for name in ("store", "cache", "provenance")}
     gpu = allotment.gpus_per_worker > 0
     config |= {"trial_key": key, "threads": allotment.cpus_per_worker, "gpu": gpu}
+    config["compiled"] = settings["compile"] == "on" or (settings["compile"] == "auto" and gpu)
     from orchestrator import worker  # torch: the driver has no need of it
 
     if allotment.executor == "inline":

@@ -37,6 +37,7 @@ class LedgerContext:
         self.rank = 0
         self.world_size = 1
         self.device = device
+        self.compiled = False
         self.trial = trial
         self.ledger = ledger
         self.placement_group: str | None = None
@@ -85,7 +86,7 @@ def train_fn_per_worker(config: dict[str, Any]) -> None:
     """One DDP rank of a trial; Ray Train calls it in every worker.
 
     Args:
-        config: `trial_key`, `store`, `cache`, `threads`, `gpu`, `provenance`.
+        config: `trial_key`, `store`, `cache`, `threads`, `gpu`, `compiled`, `provenance`.
     """
     ranks = ray.train.get_context()
     ledger = Ledger(Store(config["store"]))
@@ -110,6 +111,7 @@ def train_trial(context: LedgerContext, config: dict[str, Any]) -> None:
     An error that concerns this machine or moment travels on, for Ray to restart the workers.
     """
     torch.set_num_threads(config["threads"])
+    context.compiled = config["compiled"]
     ledger, trial = context.ledger, context.trial
     if ledger.outcome(trial.key):
         return  # it had ended; only the processes that said so were lost

@@ -46,7 +46,7 @@ def own_images(monkeypatch: pytest.MonkeyPatch) -> None:
 def train(ledger: Ledger) -> None:
     """What a worker does with a trial, to its recorded end."""
     context = LedgerContext(SPEC, ledger, CPU)
-    worker.train_trial(context, {"threads": 1, "provenance": {}, "cache": ""})
+    worker.train_trial(context, {"threads": 1, "compiled": False, "provenance": {}, "cache": ""})
 
 
 def checksum(ledger: Ledger) -> str | None:

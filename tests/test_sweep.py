@@ -136,7 +136,7 @@ def test_a_child_never_starts_from_scratch_when_its_parent_is_gone(
     trained = bench.rows(study)
     for name in (Paths.weights(parent), Paths.outcome(child), Paths.epochs(child)):
         plan.ledger.store.delete(name)
-    config = {"trial_key": child, "threads": 1, "gpu": False, "provenance": {}}
+    config = {"trial_key": child, "threads": 1, "gpu": False, "compiled": False, "provenance": {}}
     config |= {"store": plan.ledger.store.uri, "cache": str(bench.folder / "cache")}
     # The parent counts as done, but its weights are not there: the child must not train.
     with pytest.raises(DamagedError, match=r"weights\.safetensors is gone"):

@@ -70,9 +70,8 @@ def actors(driver: subprocess.Popen[str]) -> dict[str, set[str]]:
     seen: dict[str, set[str]] = {}
     while driver.poll() is None:
         for actor in ray._private.state.actors().values():
-            node = actor["Address"]["NodeID"]
-            if node:
-                seen.setdefault(actor["ActorClassName"], set()).add(node)
+            if actor["State"] == "ALIVE":
+                seen.setdefault(actor["ActorClassName"], set()).add(actor["Address"]["NodeID"])
         time.sleep(0.3)
     return seen
 
@@ -101,27 +100,29 @@ def test_trials_span_nodes_and_drivers_stay_on_the_head(nodes: Nodes) -> None:
 def test_an_elastic_trial_goes_on_with_the_nodes_that_are_left(nodes: Nodes) -> None:
     nodes.add("stays")
     lost = nodes.add("lost")
-    train = {**TINY["pretrain"], "epochs": 300}
+    # Of few and small steps: rounding then stays rounding, so that the ends can be compared.
+    slow = {**TINY["finetune"], "epochs": 60, "optim": {"lr": 1e-3, "eps": 1e-3}}
+    alone = {"finetune": slow, "space": {}, "baseline": True}
     runtime = {"num_workers": 1, "max_workers": 2}
-    study = write(nodes.folder, pretrain=train, runtime=runtime)
+    study = write(nodes.folder, **alone, runtime=runtime)
     driver = nodes.run(study, "store")
     plan = make_plan(study, str(nodes.folder / "store"))
-    parent = next(iter(plan.graph.trials))
-    wait_for_epochs(plan.ledger, parent, 20, driver)
+    (trial,) = plan.graph.trials
+    wait_for_epochs(plan.ledger, trial, 3, driver)
     nodes.cluster.remove_node(lost, allow_graceful=False)
-    at_loss = len(plan.ledger.peek_rows(parent))
+    at_loss = len(plan.ledger.peek_rows(trial))
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
-    assert at_loss < 300
-    outcome = plan.ledger.outcome(parent)
+    assert at_loss < 60
+    outcome = plan.ledger.outcome(trial)
     assert outcome and outcome.provenance["workers"] == 1
-    assert len(plan.ledger.attempts(parent)) == 2
+    assert len(plan.ledger.attempts(trial)) == 2
 
     # What it learned is what one worker learns that nothing happened to.
-    quiet = nodes.run(write(nodes.folder, pretrain=train), "quiet")
+    quiet = nodes.run(write(nodes.folder, **alone), "quiet")
     printed, _ = quiet.communicate()
     assert quiet.returncode == 0, printed
-    assert_equal_rows(plan.ledger, Ledger(Store(str(nodes.folder / "quiet"))), parent)
+    assert_equal_rows(plan.ledger, Ledger(Store(str(nodes.folder / "quiet"))), trial)
 
 
 def test_an_elastic_trial_grows_when_a_node_comes(nodes: Nodes) -> None:

@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,15 +56,18 @@ class Transcript:
             AssertionError: it ended with another exit code than expected (None expects any).
         """
         began = time.monotonic()
-        done = subprocess.run(
-            command, cwd=self.folder, env=dict(self.environment), timeout=timeout,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-            errors="replace",
-        )  # fmt: skip
+        # A file, not a pipe: what a command leaves running would hold a pipe open.
+        with tempfile.TemporaryFile() as output:
+            done = subprocess.run(
+                command, cwd=self.folder, env=dict(self.environment), timeout=timeout,
+                stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
+            )  # fmt: skip
+            output.seek(0)
+            printed = output.read().decode(errors="replace")
         took = time.monotonic() - began
-        self.said.append(Said(shlex.join(command), done.returncode, took, done.stdout))
-        assert expect is None or done.returncode == expect, (command, done.stdout[-4000:])
-        return _COLOUR.sub("", done.stdout)
+        self.said.append(Said(shlex.join(command), done.returncode, took, printed))
+        assert expect is None or done.returncode == expect, (command, printed[-4000:])
+        return _COLOUR.sub("", printed)
 
     def page(self) -> str:
         """Every command with its exit code, its seconds and the end of its output."""
