@@ -23,10 +23,11 @@ def compile_in_place(network: nn.Module) -> None:
 
 def as_written() -> AbstractContextManager[object]:
     """Networks run as they are written as long as the context lasts, compiled or not."""
-    return torch.compiler.set_stance("force_eager")
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def as_compiled() -> AbstractContextManager[object]:
     """A step of a compiled network, which may overwrite what the step before returned."""
-    torch.compiler.cudagraph_mark_step_begin()
+    torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
     return nullcontext()

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from model.augmented import Augmented
 from model.rows import EpochRow
 
 
@@ -38,6 +39,10 @@ class TrainContext(Protocol):
     def compiled(self) -> bool:
         """Whether to train through `torch.compile`: the same to rounding, after a first wait."""
 
+    @property
+    def augmented(self) -> Augmented:
+        """Augmented images of the trials before, and of this one for the next."""
+
     def resume(self) -> Checkpoint | None:
         """The trial's own latest checkpoint, if it has one."""
 
@@ -59,6 +64,7 @@ class LocalContext:
     world_size: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     compiled: bool = False
+    augmented: Augmented = field(default_factory=Augmented)
     parent: dict[str, Tensor] | None = None
     checkpoint: Checkpoint | None = None
     rows: list[EpochRow] = field(default_factory=list)

@@ -5,7 +5,7 @@ interrupted or not, sees the same global batches.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model.augment import augment
+from model.augmented import Augmented
 from model.config import FinetuneRecipe, PretrainRecipe
 from model.data.image_set import ImageSet
 from model.objectives import Batch, Scores
@@ -46,6 +47,7 @@ class Feed:
     rank: int
     world_size: int
     device: torch.device
+    augmented: Augmented = field(default_factory=Augmented)
 
     def __post_init__(self) -> None:
         on_gpu = self.device.type == "cuda"
@@ -93,8 +95,14 @@ class Feed:
         return batch[:1], 0.0, 0  # every worker must take part in the step; this one adds nothing
 
     def _augmented(self, ids: Tensor, epoch: int) -> Tensor:
-        recipe = self.recipe
-        return augment(self._pixels(ids), recipe.train.augment, recipe.seed, epoch, ids)
+        config, seed = self.recipe.train.augment, self.recipe.seed
+        if config.policy == "none":
+            return augment(self._pixels(ids), config, seed, epoch, ids)
+        stream = (self.images.fingerprint, self.images.images.shape, config, seed, self.device)
+        part = (epoch, ids.numpy().tobytes())
+        return self.augmented.get(
+            stream, part, lambda: augment(self._pixels(ids), config, seed, epoch, ids)
+        )
 
     def _pixels(self, ids: Tensor) -> Tensor:
         if self._resident is not None:

@@ -44,7 +44,8 @@ def fit(
     if context.compiled:
         compile_in_place(objective.network)
     splits = split(images, recipe.data)
-    feed = Feed(images, recipe, context.rank, context.world_size, context.device)
+    ranks = context.rank, context.world_size
+    feed = Feed(images, recipe, *ranks, context.device, context.augmented)
     _agree(done, context)
     parallel = _parallel(objective, context)
     trainer = _Trainer(recipe.train, objective, optimizer, feed, parallel, context.compiled)

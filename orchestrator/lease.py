@@ -80,7 +80,7 @@ class Leases:
             with self._lock:
                 for name in self._held.values():
                     try:
-                        self.store.write_json(name, self._note())
+                        self.store.write_json(name, self._note(), flushed=False)
                     except StoreError:
                         continue  # a full disk: the next renewal may go through
 

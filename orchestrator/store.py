@@ -99,8 +99,11 @@ class Store:
         except OSError as error:
             raise self._error("read", name, error) from None
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, flushed: bool = True) -> None:
         """Replace the file in one move; on a local disk it is flushed before and after.
+
+        Args:
+            flushed: False where it need not outlive a power cut: a flush takes milliseconds.
 
         Raises:
             StoreError: it cannot be written; what was there before is still there.
@@ -108,7 +111,7 @@ class Store:
         path = self._path(name)
         try:
             if self.is_local:
-                _write_local(Path(path), content)
+                _write_local(Path(path), content, flushed)
                 return
             with self._fs.open_output_stream(path) as stream:  # object stores publish on close
                 stream.write(content)
@@ -116,14 +119,14 @@ class Store:
             raise self._error("write", name, error) from None
 
     def create_json(self, name: str, content: dict[str, Any]) -> bool:
-        """Write a file that is not there yet; False where it is, or another was quicker.
+        """Write a file that is not there yet, unflushed; False where it is, or another was quicker.
 
         A bucket has no such promise to give: there, two may both believe that they were first.
         """
         if self.is_local:
             folder, _, last = name.rpartition("/")
             part = f"{folder}/.{last}.{uuid.uuid4().hex[:8]}"
-            self.write_json(part, content)
+            self.write_json(part, content, flushed=False)
             try:
                 os.link(self._path(part), self._path(name))
             except FileExistsError:
@@ -133,7 +136,7 @@ class Store:
             return True
         if self.read(name) is not None:
             return False
-        self.write_json(name, content)
+        self.write_json(name, content, flushed=False)
         return True
 
     def read_json(self, name: str) -> dict[str, Any] | None:
@@ -150,9 +153,9 @@ class Store:
             raise ValueError(f"{name}: a JSON object was expected")
         return parsed
 
-    def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write a JSON object for humans to read too."""
-        self.write(name, (json.dumps(content, indent=2) + "\n").encode())
+    def write_json(self, name: str, content: dict[str, Any], flushed: bool = True) -> None:
+        """Write a JSON object for humans to read too; see `write`."""
+        self.write(name, (json.dumps(content, indent=2) + "\n").encode(), flushed)
 
     def names(self, folder: str) -> list[str]:
         """Names of the files directly in a folder, sorted; empty where there is no such folder."""
@@ -207,14 +210,16 @@ class Store:
         return f"{self._root.rstrip('/')}/{name}"
 
 
-def _write_local(path: Path, content: bytes) -> None:
+def _write_local(path: Path, content: bytes, flushed: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with part.open("wb") as stream:
             stream.write(content)
-            flush(stream)
+            if flushed:
+                flush(stream)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    flush_folder(path.parent)
+    if flushed:
+        flush_folder(path.parent)

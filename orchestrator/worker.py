@@ -14,6 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from model.augmented import Augmented
 from model.context import Checkpoint
 from model.data.image_set import ImageSet
 from model.data.source import load
@@ -28,6 +29,8 @@ from orchestrator.store import Store
 # The recipe is to blame, and every rank sees it alike: to train again would end the same way. Any
 # other error may be one machine's or one moment's; it travels, so that Ray restarts the workers.
 FINAL_ERRORS = (Diverged,)
+# What this process augmented: the inline executor trains one trial after the other in it.
+_AUGMENTED = Augmented()
 
 
 class LedgerContext:
@@ -38,6 +41,7 @@ class LedgerContext:
         self.world_size = 1
         self.device = device
         self.compiled = False
+        self.augmented = _AUGMENTED
         self.trial = trial
         self.ledger = ledger
         self.placement_group: str | None = None

@@ -117,11 +117,11 @@ class _StoppingStore(Store):
         super().__init__(uri)
         self._left = last
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, flushed: bool = True) -> None:
         if not self._left:
             raise Stopped
         self._left -= 1
-        super().write(name, content)
+        super().write(name, content, flushed)
 
 
 def _recorded(recipe: PretrainRecipe | FinetuneRecipe, store: Path) -> TrialSpec:

@@ -160,8 +160,8 @@ def test_what_is_held_is_renewed_and_let_go_of_at_the_end(
     written = threading.Semaphore(0)
     write_json = Store.write_json
 
-    def count(self: Store, name: str, content: dict[str, Any]) -> None:
-        write_json(self, name, content)
+    def count(self: Store, name: str, content: dict[str, Any], flushed: bool) -> None:
+        write_json(self, name, content, flushed)
         written.release()
 
     ours = Leases(store)

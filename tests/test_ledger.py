@@ -132,11 +132,11 @@ class KilledStore(Store):
 
     left = 0
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, flushed: bool = True) -> None:
         if not self.left:
             raise KeyboardInterrupt
         self.left -= 1
-        super().write(name, content)
+        super().write(name, content, flushed)
 
 
 @pytest.mark.parametrize("written", range(5))
