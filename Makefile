@@ -25,8 +25,8 @@ test: $(VENV)/ready ## Run all tests
 chaos: $(VENV)/ready ## Inject every fault into a study and keep what became of it
 	$(BIN)/python -m chaos
 
-cluster-test: $(VENV)/ready ## Bring clusters up on this machine (needs sshd and rsync) and try them
-	$(BIN)/python -m pytest tests/cluster -m cluster
+cluster-test: $(VENV)/ready ## Bring clusters up on this machine and try them (10 min; needs sshd, rsync)
+	$(BIN)/python -m pytest tests/cluster -m cluster --cluster-report results/cluster-test.md
 
 lint: $(VENV)/ready ## Check style and types
 	$(BIN)/ruff check .

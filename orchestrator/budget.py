@@ -93,7 +93,7 @@ def estimate(plan: Plan, at_once: int) -> Estimate:
     known = {key: cost for key, cost in costs.items() if cost}
     seconds = {key: _seconds(plan, key, cost) for key, cost in known.items()}
     runtime = plan.study.runtime
-    gpus = runtime.gpus_per_worker or 1.0 if any(c.gpu for c in known.values()) else 0.0
+    gpus = runtime.gpu_share() or 1.0 if any(c.gpu for c in known.values()) else 0.0
     sizes = [cost.weights_bytes for cost in known.values()]
     return Estimate(
         trials=len(wanted),

@@ -7,9 +7,8 @@ import shutil
 import stat
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-from model.config import DataConfig, FinetuneRecipe, PretrainRecipe, ScheduleConfig, SyntheticImages
+from model.config import DataConfig
 from model.errors import InputError
 from orchestrator.cluster import authentication
 from orchestrator.graph import TrialSpec
@@ -109,28 +108,9 @@ def one_step(trial: TrialSpec, gpu: bool) -> str:
 
     from model.context import LocalContext
     from model.train import fit
+    from orchestrator.rehearsal import noise, rehearsed
 
     device = torch.device("cuda" if gpu else "cpu")
-    recipe = _shortest(trial.recipe)
-    fit(recipe, _noise(recipe), LocalContext(device=device))
+    recipe = rehearsed(trial.recipe)
+    fit(recipe, noise(recipe), LocalContext(device=device))
     return torch.cuda.get_device_name(device) if gpu else "CPU"
-
-
-def _shortest(recipe: PretrainRecipe | FinetuneRecipe) -> PretrainRecipe | FinetuneRecipe:
-    """The recipe with one epoch of one step: all of a batch."""
-    still = ScheduleConfig(warmup_epochs=0, decay_epochs=0)
-    train = recipe.train.model_copy(update={"epochs": 1, "schedule": still})
-    size = recipe.data.image_size
-    data = SyntheticImages(image_size=size, train_per_class=train.batch_size, val_per_class=1)
-    return recipe.model_copy(update={"train": train, "data": data})
-
-
-def _noise(recipe: PretrainRecipe | FinetuneRecipe) -> Any:
-    import numpy as np
-
-    from model.data.image_set import ImageSet
-
-    count, side = recipe.train.batch_size + 1, recipe.data.image_size
-    images = np.random.default_rng(0).integers(0, 256, (count, 3, side, side), dtype=np.uint8)
-    is_val = np.arange(count) == count - 1
-    return ImageSet(images, np.zeros(count, np.int64), is_val, ("noise",), "0" * 16)

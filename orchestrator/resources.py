@@ -45,18 +45,19 @@ class Allotment:
         return {"CPU": float(self.cpus_per_worker), **gpus}
 
 
-def allot(runtime: Runtime, nodes: list[Node], local: bool) -> Allotment:
+def allot(runtime: Runtime, nodes: list[Node], local: bool, packed: int = 1) -> Allotment:
     """Fit a study's runtime section to a cluster.
 
     Args:
         local: whether the cluster is this process's own, on this machine.
+        packed: trials that share a GPU where the study leaves that to a probe.
 
     Raises:
         InputError: not even one trial fits; the message says what it needs and what there is.
     """
-    gpus = runtime.gpus_per_worker
-    if gpus is None:
-        gpus = 1.0 if any(node.gpus >= 1 for node in nodes) else 0.0
+    gpus = runtime.gpu_share(packed)
+    if runtime.gpus_per_worker is None and not any(node.gpus >= 1 for node in nodes):
+        gpus = 0.0
     if gpus > 1 and gpus != int(gpus):
         raise InputError(f"runtime.gpus_per_worker: {gpus}: a share below 1, or a whole number")
     if 0 < gpus < 1 and runtime.num_workers > 1:

@@ -18,6 +18,7 @@ from orchestrator.remembered import note_of, remember
 from orchestrator.report.collect import Records, collect
 from orchestrator.report.results import prepare, write_results
 from orchestrator.report.verdicts import Verdict, verdicts
+from orchestrator.resources import Node, allot
 from orchestrator.samples import draw
 from orchestrator.study import StudySpec
 from orchestrator.trackers.asked import check_trackers
@@ -142,7 +143,6 @@ def _train(
     plan: Plan, again: set[str], options: RunOptions, console: Console, interrupts: Interrupts
 ) -> None:
     from orchestrator.cluster import LOCAL, connected  # Ray, which a finished study does not need
-    from orchestrator.resources import allot
     from orchestrator.view import View
 
     with connected(options.address, options.dashboard) as dashboard:
@@ -151,7 +151,7 @@ def _train(
         interrupts.catch_again()
         local = options.address == LOCAL
         room = nodes() if local else with_those_to_come(nodes())
-        allotment = allot(plan.study.runtime, room, local)
+        allotment = allot(plan.study.runtime, room, local, _packed(plan, room, console))
         if plan.ledger.store.is_local and len(nodes()) > 1:
             console.print(f"every node must see the folder {plan.ledger.store.name} (NFS?)")
         for key in again:  # only now: nothing on disk is touched before the study is known to fit
@@ -171,6 +171,24 @@ def _train(
             run_graph(
                 plan.study, plan.board, plan.ledger, allotment, settings, lambda: interrupts.asked
             )
+
+
+def _packed(plan: Plan, room: list[Node], console: Console) -> int:
+    """How many trials share a GPU, found out only where the study asks for it."""
+    runtime = plan.study.runtime
+    waiting = [key for key, state in plan.board.states.items() if state is State.WAITING]
+    with_gpus = [node.cpus // runtime.cpus_per_worker for node in room if node.gpus >= 1]
+    if runtime.trials_per_gpu != "auto" or not with_gpus:
+        return 1
+    from orchestrator.packing import rates_of
+
+    trial = plan.graph.trials[waiting[0]]
+    most = min(max(with_gpus), len(waiting))
+    with console.status("measuring how many trials can share a GPU"):
+        rates = rates_of(trial, runtime.cpus_per_worker, most, runtime.compile != "off", gpu=True)
+    told = ", ".join(f"{count}: {rate:,.0f} images/s" for count, rate in rates.items())
+    console.print(f"trials that share a GPU: {told}", highlight=False)
+    return max(rates)
 
 
 def on_any_node(cache: Path) -> str:

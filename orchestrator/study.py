@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
 from model.config import (
     Config,
@@ -18,6 +18,15 @@ from model.errors import InputError
 Scalar = bool | int | float | str
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _sharing(value: object) -> object:
+    if value == "auto" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError("choices: a whole number from 1, or auto")
+
+
+Sharing = Annotated[int | Literal["auto"], PlainValidator(_sharing)]
 KeepWeights = Literal["all", "parents", "none"]
 Tracker = Literal["mlflow", "wandb"]
 
@@ -142,6 +151,9 @@ class Runtime(Config):
     compile: Literal["auto", "on", "off"] = "auto"
     """Train through torch.compile, on a GPU with CUDA graphs: the same numbers to rounding, after a
     minute or so of compiling for each of the two kinds of trial. `auto`: on GPUs."""
+    trials_per_gpu: Sharing = 1
+    """One-worker trials that share a GPU. `auto`: a probe of a minute finds out how many train the
+    most images a second together; 1 where sharing gains nothing."""
     executor: Literal["auto", "train", "inline"] = "auto"
     """`train`: a TorchTrainer a trial. `inline`: one-worker trials inside their Tune actor, in
     local mode only. `auto`: inline where it is possible."""
@@ -164,6 +176,25 @@ class Runtime(Config):
                 f"max_workers {self.max_workers} must be at least num_workers {self.num_workers}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        alone = self.num_workers == 1 and self.max_workers is None and self.gpus_per_worker is None
+        if self.trials_per_gpu != 1 and not alone:
+            raise ValueError(
+                f"trials_per_gpu {self.trials_per_gpu}: trials that share a GPU have one worker, "
+                "and no gpus_per_worker besides"
+            )
+        return self
+
+    def gpu_share(self, packed: int = 1) -> float:
+        """GPUs of one worker where there are any.
+
+        Args:
+            packed: trials that share a GPU where the study leaves that to a probe.
+        """
+        sharing = packed if self.trials_per_gpu == "auto" else self.trials_per_gpu
+        return 1 / sharing if self.gpus_per_worker is None else self.gpus_per_worker
 
 
 TABLE_1 = Table(

@@ -36,7 +36,16 @@ LIGHT = [
 TRACKERS = [f"trackers.{name}" for name in ("epochs", "to_tensorboard", "to_mlflow", "to_wandb")]
 WITH_RAY = [
     f"orchestrator.{name}"
-    for name in ("search", "sweep", "worker", "cluster", "left_behind", "doctor_rounds", *TRACKERS)
+    for name in (
+        "search",
+        "sweep",
+        "worker",
+        "cluster",
+        "left_behind",
+        "doctor_rounds",
+        "packing",
+        *TRACKERS,
+    )
 ]
 
 

@@ -43,6 +43,11 @@ def runtime(**fields: Any) -> Runtime:
         ({"gpus_per_worker": 0.1}, GPU_BOX, ("inline", 8, 1, 1, 0.1)),
         ({"gpus_per_worker": 0.1}, [Node(99, 2.0)], ("inline", 20, 1, 1, 0.1)),
         ({"gpus_per_worker": 1 / 49}, [Node(99, 1.0)], ("inline", 49, 1, 1, 1 / 49)),
+        # The same in trials instead of shares; a probe's finding counts only where it was asked for.
+        ({"trials_per_gpu": 2}, GPU_BOX, ("inline", 4, 1, 1, 0.5)),
+        ({"trials_per_gpu": 3}, [Node(99, 2.0)], ("inline", 6, 1, 1, 1 / 3)),
+        ({"trials_per_gpu": 3}, LAPTOP, ("inline", 2, 1, 1, 0.0)),
+        ({"trials_per_gpu": "auto"}, GPU_BOX, ("inline", 2, 1, 1, 1.0)),
         # A trial's workers may lie on several nodes, one worker may not.
         ({"num_workers": 3}, MIXED, ("train", 1, 3, 1, 1.0)),
         ({"num_workers": 5}, MIXED, ("train", 1, 5, 1, 1.0)),
@@ -56,6 +61,14 @@ def test_a_local_cluster_is_used_in_full(
 ) -> None:
     # Numbers worked out by hand.
     assert allot(runtime(**fields), nodes, local=True) == Allotment(*expected)
+
+
+def test_a_probe_says_how_many_share_a_gpu_where_it_was_asked() -> None:
+    asked = allot(runtime(trials_per_gpu="auto"), GPU_BOX, local=True, packed=4)
+    assert (asked.concurrent, asked.gpus_per_worker) == (8, 0.25)
+    fixed = allot(runtime(trials_per_gpu=2), GPU_BOX, local=True, packed=4)
+    assert (fixed.concurrent, fixed.gpus_per_worker) == (4, 0.5)
+    assert allot(runtime(), GPU_BOX, local=True, packed=4).concurrent == 2
 
 
 @pytest.mark.parametrize("fields", [{}, {"num_workers": 2}, {"executor": "train"}])

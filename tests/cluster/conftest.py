@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import ray
 import torch
-from machine import ROOT
+from machine import PYTHON, ROOT
 from transcript import Transcript
 
 _pages = pytest.StashKey[list[Transcript]]()
@@ -38,7 +38,7 @@ def transcript(request: pytest.FixtureRequest, folder: Path) -> NewTranscript:
     """Makes a transcript that the report will hold."""
 
     def new(title: str, environment: Mapping[str, str], at: Path = ROOT) -> Transcript:
-        hidden = {str(folder): "TMP", str(ROOT): "."}
+        hidden = {str(folder): "TMP", str(PYTHON.parent): ".venv/bin", str(ROOT): "."}
         made = Transcript(title, environment, at, hidden)
         request.config.stash[_pages].append(made)
         return made

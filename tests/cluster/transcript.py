@@ -17,7 +17,7 @@ _NOISE = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\s|^Shared connection|^Warning: Permanently|^ To ensure"
     r"|^bash: (no job|cannot set)|^Connection to .* closed|SIGTERM handler is not set|^\s*$"
 )
-KEPT_LINES = 14
+KEPT_LINES = 24
 
 
 @dataclass

@@ -1,0 +1,122 @@
+"""How many trials share a GPU: as many as train the most images a second together.
+
+A network this small leaves much of a large GPU idle. Trials that share one are processes of their
+own; with NVIDIA's MPS they run at the same time, without it in turns.
+
+Imports Ray: only processes that really share a device show what sharing costs.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+import torch
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from model.context import Checkpoint, LocalContext
+from model.rows import EpochRow
+from model.train import fit
+from orchestrator.graph import TrialSpec
+from orchestrator.rehearsal import Recipe, noise, rehearsed
+
+_COUNTS = (1, 2, 4, 8)
+_GAIN = 1.05  # less is noise, and more trials at once are more to lose
+_STEPS = 32  # of an epoch: what an epoch's end costs must not count
+_SECONDS = 5.0
+_PATIENCE = 180.0  # processes start, and networks may be compiled
+_ENDLESS = 10**6
+
+
+def best(rate: Callable[[int], float], most: int) -> dict[int, float]:
+    """Images a second by trials at once, until more no longer gain; the last that gained is best.
+
+    Args:
+        rate: measures a count; 0 where so many do not fit.
+        most: trials that there are processors for.
+    """
+    rates: dict[int, float] = {}
+    for count in [count for count in _COUNTS if count <= max(1, most)]:
+        found = rate(count)
+        if rates and found <= _GAIN * max(rates.values()):
+            break
+        rates[count] = found
+    return rates
+
+
+def rates_of(trial: TrialSpec, cpus: int, most: int, compiled: bool, gpu: bool) -> dict[int, float]:
+    """See `best`: a trial's network on the connected cluster, on noise.
+
+    Args:
+        cpus: processors of a worker.
+        gpu: False trains on processors, whatever share of a GPU was reserved.
+    """
+
+    def rate(count: int) -> float:
+        try:
+            return _together(trial.recipe, count, cpus, compiled, gpu)
+        except Exception:  # too little memory shows in many ways
+            return 0.0
+
+    return best(rate, most)
+
+
+def _together(recipe: Recipe, count: int, cpus: int, compiled: bool, gpu: bool) -> float:
+    """Images a second of so many processes on one GPU."""
+    group = placement_group([{"GPU": 1, "CPU": cpus * count}])
+    place = PlacementGroupSchedulingStrategy(group)
+    rehearsal = ray.remote(_Rehearsal).options(
+        num_gpus=1 / count, num_cpus=cpus, scheduling_strategy=place
+    )
+    try:
+        actors: list[Any] = [rehearsal.remote(recipe, cpus, compiled, gpu) for _ in range(count)]
+        ray.get([actor.rate.remote(0.0) for actor in actors], timeout=_PATIENCE)
+        rates = [actor.rate.remote(_SECONDS) for actor in actors]
+        return float(sum(ray.get(rates, timeout=_PATIENCE)))
+    finally:
+        remove_placement_group(group)  # and with it its actors
+
+
+class _Rehearsal:
+    """One process that trains."""
+
+    def __init__(self, recipe: Recipe, threads: int, compiled: bool, gpu: bool) -> None:
+        torch.set_num_threads(threads)
+        self.recipe = rehearsed(recipe, _ENDLESS, _STEPS)
+        self.compiled = compiled
+        self.device = torch.device("cuda" if gpu else "cpu")
+
+    def rate(self, seconds: float) -> float:
+        """Images a second over so many seconds after a first epoch; 0 seconds only warms up."""
+        context = _Timed(device=self.device, compiled=self.compiled, seconds=seconds)
+        with suppress(_Enough):
+            fit(self.recipe, noise(self.recipe), context)
+        return context.images / context.taken if context.images else 0.0
+
+
+class _Enough(Exception):
+    """The time is over."""
+
+
+@dataclass
+class _Timed(LocalContext):
+    """Counts images instead of keeping rows, until its seconds are over."""
+
+    seconds: float = 0.0
+    images: int = 0
+    began: float = field(default=0.0)
+    taken: float = 0.0
+
+    def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
+        """Count an epoch; the first one starts the clock."""
+        now = time.perf_counter()
+        if checkpoint.epoch == 1:
+            self.began = now
+        else:
+            self.images += row.train_images
+            self.taken = now - self.began
+        if now - self.began >= self.seconds:
+            raise _Enough
