@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model.config import AugmentConfig
+from model.equalize import equalize
 from model.rng import Stream, uniform
 
 _CHUNK_CPU = 1024  # images at a time: groups large enough to pay for a call, yet in the cache
@@ -85,7 +86,7 @@ def _draw(policy: _Policy, seed: int, epoch: int, samples: Tensor) -> Tensor:
 
 def _autoaugment(images: Tensor, policy: _Policy, codes: Tensor) -> Tensor:
     """(N, 3, S, S) uint8, (N, 2) codes on the CPU -> a new tensor like `images`."""
-    result = images.clone()
+    result = images.clone(memory_format=torch.contiguous_format)
     chunk = _CHUNK_GPU if images.is_cuda else _CHUNK_CPU
     pairs = zip(torch.split(result, chunk), torch.split(codes, chunk), strict=True)
     for part, part_codes in pairs:
@@ -102,8 +103,20 @@ def _apply(images: Tensor, policy: _Policy, codes: Tensor) -> None:
         name, magnitude = policy.operations[code - 1]
         # Both calls are faster on a CPU than indexing with brackets.
         group = images.index_select(0, index)
-        group = kernel(group, name, magnitude, transform.interpolation, transform._fill)
-        images.index_copy_(0, index, group)
+        if name == "Equalize" and images.device.type == "cpu":
+            group = equalize(group)
+        else:
+            group = kernel(group, name, magnitude, transform.interpolation, transform._fill)
+        _words(images).index_copy_(0, index, _words(group.contiguous()))
+
+
+def _words(images: Tensor) -> Tensor:
+    """The same memory in eights of bytes, which move eight times as fast.
+
+    (N, 3, S, S) contiguous -> (N, words of an image).
+    """
+    rows = images.flatten(1)
+    return rows if rows.shape[1] % 8 else rows.view(torch.int64)
 
 
 def _groups(codes: Tensor, images: Tensor) -> Iterator[tuple[int, Tensor]]:

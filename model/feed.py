@@ -113,7 +113,8 @@ class Feed:
         """Images and (N, 2) int64: which they are, and when each comes."""
         ids, places = own.unbind(1)
         ids = ids.to(self.device, non_blocking=True)
-        images = pixels.float().div_(255).contiguous(memory_format=torch.channels_last)
+        # Moved as bytes, a quarter of the traffic.
+        images = pixels.contiguous(memory_format=torch.channels_last).float().div_(255)
         return Batch(images, self._labels[ids], ids, epoch, places)
 
 
