@@ -23,7 +23,7 @@ from bench.result import Result
 from model.errors import InputError
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_ON_GPU = ["input", "step", "gpu", "makespan"]
+_ON_GPU = ["step", "gpu", "packing", "input", "makespan"]
 
 
 def main(

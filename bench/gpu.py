@@ -46,7 +46,7 @@ def _missing() -> Iterator[Result]:
 
 def _step(kind: Kind, options: Options) -> Iterator[Result]:
     """bf16 steps beside a plain loop with the same autocast."""
-    made = _recipe(kind, options, precision="bf16")
+    made = paper_recipe(kind, options, precision="bf16")
     images, device = images_of(made), torch.device(options.device)
     rates = alternate(
         options.rounds, partial(ours, made, images, device), partial(theirs, made, images, device)
@@ -59,8 +59,8 @@ def _step(kind: Kind, options: Options) -> Iterator[Result]:
 
 def _input(kind: Kind, precision: str, options: Options) -> tuple[Result, list[float]]:
     """What augmentation adds to a step; images a second with it."""
-    plain = _recipe(kind, options, precision=precision)
-    full = _recipe(kind, options, precision=precision, augment=AugmentConfig())
+    plain = paper_recipe(kind, options, precision=precision)
+    full = paper_recipe(kind, options, precision=precision, augment=AugmentConfig())
     images, device = images_of(plain), torch.device(options.device)
     rates = alternate(
         options.rounds, partial(ours, full, images, device), partial(ours, plain, images, device)
@@ -71,7 +71,7 @@ def _input(kind: Kind, precision: str, options: Options) -> tuple[Result, list[f
     return result(name, "share", shares, goal=_INPUT, note=note), rates[0]
 
 
-def _recipe(kind: Kind, options: Options, **train: Any) -> Recipe:
+def paper_recipe(kind: Kind, options: Options, **train: Any) -> Recipe:
     """The paper's; in tiny quick.yaml's, since a CPU only emulates bf16."""
     size, window = options.pick(("paper", _WINDOW), ("quick", (4, 1)))
     return recipe(size, kind, *window, **train)

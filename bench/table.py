@@ -13,6 +13,7 @@ PARTS = {
     "input": "Input",
     "step": "Training step",
     "gpu": "On a GPU",
+    "packing": "Several trials on one GPU",
     "overhead": "Overhead of a trial",
     "makespan": "The whole of quick.yaml",
     "noop": "The searcher and Tune alone",

@@ -26,7 +26,6 @@ from orchestrator.rehearsal import Recipe, noise, rehearsed
 _COUNTS = (1, 2, 4, 8)
 _GAIN = 1.05  # less is noise, and more trials at once are more to lose
 _STEPS = 32  # of an epoch: what an epoch's end costs must not count
-_SECONDS = 5.0
 _PATIENCE = 180.0  # processes start, and networks may be compiled
 _ENDLESS = 10**6
 
@@ -48,24 +47,27 @@ def best(rate: Callable[[int], float], most: int) -> dict[int, float]:
 
 
 def rates_of(trial: TrialSpec, cpus: int, most: int, compiled: bool, gpu: bool) -> dict[int, float]:
-    """See `best`: a trial's network on the connected cluster, on noise.
-
-    Args:
-        cpus: processors of a worker.
-        gpu: False trains on processors, whatever share of a GPU was reserved.
-    """
+    """See `best` and `together`."""
 
     def rate(count: int) -> float:
         try:
-            return _together(trial.recipe, count, cpus, compiled, gpu)
+            return together(trial.recipe, count, cpus, compiled, gpu)
         except Exception:  # too little memory shows in many ways
             return 0.0
 
     return best(rate, most)
 
 
-def _together(recipe: Recipe, count: int, cpus: int, compiled: bool, gpu: bool) -> float:
-    """Images a second of so many processes on one GPU."""
+def together(
+    recipe: Recipe, count: int, cpus: int, compiled: bool, gpu: bool, seconds: float = 5.0
+) -> float:
+    """Images a second of so many processes on one GPU of the connected cluster, on noise.
+
+    Args:
+        cpus: processors of a worker.
+        gpu: False trains on processors, whatever share of a GPU was reserved.
+        seconds: how long, once all are warm.
+    """
     group = placement_group([{"GPU": 1, "CPU": cpus * count}])
     place = PlacementGroupSchedulingStrategy(group)
     rehearsal = ray.remote(_Rehearsal).options(
@@ -74,7 +76,7 @@ def _together(recipe: Recipe, count: int, cpus: int, compiled: bool, gpu: bool) 
     try:
         actors: list[Any] = [rehearsal.remote(recipe, cpus, compiled, gpu) for _ in range(count)]
         ray.get([actor.rate.remote(0.0) for actor in actors], timeout=_PATIENCE)
-        rates = [actor.rate.remote(_SECONDS) for actor in actors]
+        rates = [actor.rate.remote(seconds) for actor in actors]
         return float(sum(ray.get(rates, timeout=_PATIENCE)))
     finally:
         remove_placement_group(group)  # and with it its actors

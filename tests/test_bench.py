@@ -12,7 +12,7 @@ import torch
 import typer
 
 from bench import __main__ as program
-from bench import gpu, images, input, ledger, noop, plain, table
+from bench import gpu, images, input, ledger, noop, packing, plain, table
 from bench.part import ROOT, Options, alternate, line
 from bench.recipes import recipe
 from bench.record import Part, Record, Run, read, write
@@ -173,8 +173,9 @@ def test_images_repeat_beyond_those_drawn() -> None:
     assert (pictures.images[:1024] == pictures.images[1024:2048]).all()
 
 
-def test_a_gpu_part_says_that_there_is_none() -> None:
-    rows = list(gpu.measure(Options()))
+@pytest.mark.parametrize("part", [gpu, packing])
+def test_a_gpu_part_says_that_there_is_none(part: Any) -> None:
+    rows = list(part.measure(Options()))
     assert rows and {row.value for row in rows} == {None}
     assert all(row.note.startswith("not measured: there is no GPU") and row.goal for row in rows)
 
@@ -190,6 +191,16 @@ def threads() -> Iterator[None]:
 @pytest.mark.parametrize("part", [input, ledger, gpu])
 def test_a_part_measures(part: Any, threads: None) -> None:
     check(list(part.measure(TINY)))
+
+
+@pytest.mark.ray
+def test_packing_is_measured(tmp_path: Path) -> None:
+    # In a process of its own, as `make bench-gpu` does: it starts a Ray that believes in a GPU.
+    found = tmp_path / "rows.jsonl"
+    command = [sys.executable, "-m", "bench.packing", "--tiny", "--json", str(found)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    check([Result.model_validate_json(line) for line in found.read_text().splitlines()])
 
 
 @pytest.mark.ray

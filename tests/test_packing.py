@@ -62,9 +62,8 @@ from tests.tiny_trials import finetune
 configure("local")
 # Ray gives out shares of what it is told is a GPU; what trains here is a processor.
 ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
-packing._SECONDS = 0.2
 trial = TrialSpec(key="finetune-000000000000", recipe=finetune())
-rates = [packing._together(trial.recipe, count, 1, False, gpu=False) for count in (1, 2)]
+rates = [packing.together(trial.recipe, count, 1, False, False, 0.2) for count in (1, 2)]
 print(json.dumps([rates, packing.rates_of(trial, 1, 1, False, gpu=True)]))
 """
 
