@@ -18,6 +18,7 @@ from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger
 from orchestrator.left_behind import free
 from orchestrator.names import readable
+from orchestrator.on_dashboard import Named
 from orchestrator.resources import Allotment, Node
 from orchestrator.search import GraphSearcher
 from orchestrator.store import Store, StoreError
@@ -178,6 +179,7 @@ def _trainer(
         run_config=RunConfig(
             name=settings["run_name"],
             storage_path=Store(settings["store"]).join("train"),
+            callbacks=[Named(settings["run_name"])],  # type: ignore[list-item]
             # Ray declares the older class, but gives the one that has this limit: without it a
             # worker group that cannot start would be tried for ever.
             failure_config=FailureConfig(

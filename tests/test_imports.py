@@ -44,6 +44,7 @@ WITH_RAY = [
         "left_behind",
         "doctor_rounds",
         "packing",
+        "on_dashboard",
         *TRACKERS,
     )
 ]
