@@ -8,7 +8,7 @@
 # What follows the script's name is given to `maskgrid run`. Out of time, or requeued: the same
 # command goes on.
 #
-# NOT RUN YET under Slurm: tests check its form alone.
+# NOT RUN YET under Slurm itself: a test runs it with stand-ins for srun and scontrol.
 #SBATCH --job-name=maskgrid
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1

@@ -186,8 +186,8 @@ def _packed(plan: Plan, room: list[Node], console: Console) -> int:
     most = min(max(with_gpus), len(waiting))
     with console.status("measuring how many trials can share a GPU"):
         rates = rates_of(trial, runtime.cpus_per_worker, most, runtime.compile != "off", gpu=True)
-    told = ", ".join(f"{count}: {rate:,.0f} images/s" for count, rate in rates.items())
-    console.print(f"trials that share a GPU: {told}", highlight=False)
+    told = ", ".join(f"{count}: {rate:,.0f} images/s" for count, rate in rates.items() if rate)
+    console.print(f"trials that share a GPU: {told or 'not measured'}", highlight=False)
     return max(rates)
 
 

@@ -13,6 +13,8 @@ import torch
 from machine import PYTHON, ROOT
 from transcript import Transcript
 
+from orchestrator.provenance import of_code
+
 _pages = pytest.StashKey[list[Transcript]]()
 NewTranscript = Callable[..., Transcript]
 
@@ -57,7 +59,7 @@ def pytest_terminal_summary(
     head = [
         "# What `make cluster-test` ran",
         "",
-        f"Ray {ray.__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
+        f"maskgrid at {str(of_code()['commit'])[:10]}, Ray {ray.__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
         f"{os.cpu_count()} CPU cores, no GPU; every node of these clusters was this one machine.",
         "Each block shows the end of what a command printed, without Ray's own log lines.",
         "",
