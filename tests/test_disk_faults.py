@@ -67,18 +67,18 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return hashlib.sha256(content).hexdigest(), results(Ledger(store).rows(KEY))
 
 
-def failing(write: int) -> Callable[[Path, bytes], None]:
+def failing(write: int) -> Callable[[Path, bytes, bool], None]:
     """Writes that fail from the given one on, counted from 0: the disk is full, and stays so."""
     whole, left = module._write_local, [write]
 
-    def write_local(path: Path, content: bytes) -> None:
+    def write_local(path: Path, content: bytes, flushed: bool) -> None:
         if left[0] <= 0:
             # What had room is on the disk, under a name that nobody reads.
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_name(f".{path.name}.cut.part").write_bytes(content[: len(content) // 2])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         left[0] -= 1
-        whole(path, content)
+        whole(path, content, flushed)
 
     return write_local
 
