@@ -56,7 +56,7 @@ def test_the_masks_are_the_papers(graph: TrialGraph) -> None:
 def test_both_stages_train_alike(graph: TrialGraph) -> None:
     for trial in graph.trials.values():
         train = trial.recipe.train
-        assert (train.epochs, train.batch_size, train.precision) == (50, 128, "fp32")
+        assert (train.epochs, train.batch_size, train.precision) == (50, 128, "bf16")
         optim = train.optim
         assert (optim.name, optim.betas, optim.eps) == ("adam", (0.9, 0.99), 1e-8)
         assert optim.weight_decay == 0
