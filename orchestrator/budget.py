@@ -15,7 +15,7 @@ from orchestrator.graph import State, TrialGraph, TrialSpec
 from orchestrator.ledger import DamagedError, Ledger
 from orchestrator.paths import Paths
 from orchestrator.planning import Plan
-from orchestrator.study import Runtime
+from orchestrator.runtime import Runtime
 
 
 @dataclass(frozen=True)

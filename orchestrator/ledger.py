@@ -21,8 +21,7 @@ from orchestrator.graph import TrialSpec
 from orchestrator.paths import Paths
 from orchestrator.store import Store, StoreError
 
-# A damaged newest checkpoint must leave one to go on from.
-CHECKPOINTS_KEPT = 2
+CHECKPOINTS_KEPT = 2  # a damaged newest one must leave one to go on from
 _NO_EPOCHS = records.EPOCHS.empty_table()
 YARDSTICKS = ("zero_fill", "mean_fill", "gaussian_fill")
 

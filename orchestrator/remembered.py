@@ -13,8 +13,9 @@ from model.config import Config
 from model.errors import InputError
 from orchestrator.graph import RECIPE_VERSION, TrialGraph
 from orchestrator.paths import Paths
+from orchestrator.runtime import KeepWeights
 from orchestrator.store import Store
-from orchestrator.study import KeepWeights, Slug, StudySpec
+from orchestrator.study import Slug, StudySpec
 
 
 class AskedCell(Config):

@@ -8,7 +8,7 @@ import yaml
 
 from orchestrator.growth import with_those_to_come
 from orchestrator.resources import Node, allot
-from orchestrator.study import Runtime
+from orchestrator.runtime import Runtime
 
 HEAD, GPU = Node(0, 0.0), Node(4, 1.0)
 CONFIG: dict[str, Any] = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model.errors import InputError
 from orchestrator.resources import Allotment, Node, allot
-from orchestrator.study import Runtime
+from orchestrator.runtime import Runtime
 
 LAPTOP = [Node(2, 0.0)]
 GPU_BOX = [Node(8, 2.0)]

@@ -15,7 +15,7 @@ from orchestrator.ledger import DamagedError
 from orchestrator.paths import Paths
 from orchestrator.planning import Plan, make_plan
 from orchestrator.running import RunOptions, run_study
-from orchestrator.study import Runtime
+from orchestrator.runtime import Runtime
 from studies import StudyWriter
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]

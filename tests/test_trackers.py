@@ -14,8 +14,8 @@ from wandb_files import name_and_history
 from model.errors import InputError
 from orchestrator.planning import Plan, make_plan
 from orchestrator.running import RunOptions, run_study
+from orchestrator.runtime import Runtime
 from orchestrator.store import Store
-from orchestrator.study import Runtime
 from orchestrator.trackers.asked import check_trackers
 from studies import StudyWriter
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
+from orchestrator.runtime import Runtime, Tracker
 from orchestrator.store import Store
-from orchestrator.study import Runtime, StudySpec, Tracker
+from orchestrator.study import StudySpec
 
 
 def check_trackers(runtime: Runtime, store: Store) -> None:
