@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import time
+import urllib.parse
+import urllib.request
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,10 +16,12 @@ from rich.console import Console
 from model.errors import InputError
 from orchestrator.graph import State
 from orchestrator.ledger import DamagedError
+from orchestrator.names import readable
 from orchestrator.paths import Paths
 from orchestrator.planning import Plan, make_plan
 from orchestrator.running import RunOptions, run_study
 from orchestrator.runtime import Runtime
+from orchestrator.sweep import labels
 from studies import StudyWriter
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
@@ -60,7 +66,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def test_a_study_is_trained_once_and_by_either_executor_alike(
-    bench: Bench, write_study: StudyWriter
+    bench: Bench, write_study: StudyWriter, ray_cluster: str
 ) -> None:
     inline = write_study(**ONE_CELL)
     assert bench.run(inline)
@@ -87,6 +93,33 @@ def test_a_study_is_trained_once_and_by_either_executor_alike(
     )["provenance"]
     assert provenance["workers"] == 2
     assert provenance["val_images"] == 6  # three of each class
+
+    # Ray's dashboard has a task of each worker that says which trial it trained.
+    plan = bench.plan(train, "train")
+    shown = [f"execute.{plan.study.name}-{readable(name)}" for name in named(plan)]
+    wait_for_tasks(ray_cluster, {name: 2 for name in shown})
+
+
+def named(plan: Plan) -> list[dict[str, Any]]:
+    """What the name of each trial's run is made of."""
+    return [{"trial_key": key, **found} for key, found in labels(plan.study, plan.board).items()]
+
+
+def wait_for_tasks(dashboard: str, expected: dict[str, int]) -> None:
+    """Until Ray's dashboard lists so many tasks of each name; workers tell it once a second."""
+    deadline = time.monotonic() + 60
+    while (found := {name: tasks_of(dashboard, name) for name in expected}) != expected:
+        assert time.monotonic() < deadline, found
+
+
+def tasks_of(dashboard: str, name: str) -> int:
+    asked = {"filter_keys": "name", "filter_predicates": "=", "filter_values": name}
+    request = urllib.request.Request(
+        f"http://{dashboard}/api/v0/tasks?{urllib.parse.urlencode(asked)}",
+        headers={"Authorization": f"Bearer {os.environ['RAY_AUTH_TOKEN']}"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        return len(json.load(answer)["data"]["result"]["result"])
 
 
 def assert_rows_agree(
