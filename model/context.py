@@ -19,6 +19,25 @@ class Checkpoint:
     weights: dict[str, Tensor]
     optimizer: dict[str, Any]
 
+    def copied(self) -> "Checkpoint":
+        """The same, on the CPU, in memory of its own: training may go on."""
+        # A fused optimiser needs its moments laid out in memory as the weights in training are.
+        moments = {
+            number: {name: value.to("cpu", copy=True) for name, value in kept.items()}
+            for number, kept in self.optimizer["state"].items()
+        }
+        optimizer = {**self.optimizer, "state": moments}
+        return Checkpoint(self.epoch, on_cpu(self.weights), optimizer)
+
+
+def on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous copies."""
+    plain = torch.contiguous_format
+    return {
+        name: value.detach().to("cpu", copy=True, memory_format=plain)
+        for name, value in weights.items()
+    }
+
 
 class TrainContext(Protocol):
     """What `fit` needs to know of the world."""
@@ -52,8 +71,12 @@ class TrainContext(Protocol):
     def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
         """Keep an epoch; called on rank 0 alone.
 
-        The checkpoint's tensors are those in training: write or copy them before returning.
+        The checkpoint's tensors are those in training: write or copy them before returning. What
+        is saved may be on its way to where it is kept until `settle`.
         """
+
+    def settle(self) -> None:
+        """Wait until all that was saved is kept; called on every rank, however training ended."""
 
 
 @dataclass
@@ -80,4 +103,7 @@ class LocalContext:
     def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
         """Append the row and keep a copy of the checkpoint."""
         self.rows.append(row)
-        self.checkpoint = copy.deepcopy(checkpoint)
+        self.checkpoint = checkpoint.copied()
+
+    def settle(self) -> None:
+        """Nothing: it is kept."""

@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from model.compiled import as_compiled, as_written, compile_in_place
 from model.config import FinetuneRecipe, OptimConfig, PretrainRecipe, TrainConfig
-from model.context import Checkpoint, TrainContext
+from model.context import Checkpoint, TrainContext, on_cpu
 from model.data.image_set import ImageSet, Splits, split
 from model.feed import Feed, Samples, Tally
 from model.objectives import Objective, build_objective, start_from_parent
@@ -49,12 +49,15 @@ def fit(
     _agree(done, context)
     parallel = _parallel(objective, context)
     trainer = _Trainer(recipe.train, objective, optimizer, feed, parallel, context.compiled)
-    for epoch in range(done + 1, recipe.train.epochs + 1):
-        row = trainer.epoch(epoch, splits)
-        if context.rank == 0:
-            weights = _on_cpu(objective.state_dict())
-            context.save(row, Checkpoint(epoch, weights, optimizer.state_dict()))
-    return _on_cpu(objective.state_dict())
+    try:
+        for epoch in range(done + 1, recipe.train.epochs + 1):
+            row = trainer.epoch(epoch, splits)
+            if context.rank == 0:
+                state = objective.state_dict(), optimizer.state_dict()
+                context.save(row, Checkpoint(epoch, *state))
+    finally:
+        context.settle()
+    return on_cpu(objective.state_dict())
 
 
 def _initialise(
@@ -109,10 +112,6 @@ def _parallel(objective: Objective, context: TrainContext) -> nn.Module:
     return DistributedDataParallel(
         objective, device_ids=devices, gradient_as_bucket_view=True, **constant
     )
-
-
-def _on_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().contiguous() for name, value in state.items()}
 
 
 @dataclass

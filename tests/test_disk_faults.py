@@ -17,6 +17,7 @@ from model.errors import InputError
 from model.train import fit
 from orchestrator import store as module
 from orchestrator import worker
+from orchestrator.behind import Behind
 from orchestrator.graph import TrialSpec, trial_key
 from orchestrator.ledger import DamagedError, Ledger
 from orchestrator.paths import Paths
@@ -170,12 +171,19 @@ def test_damaged_rows_cost_the_epochs_but_not_the_trial(ledger: Ledger, undistur
     assert results(ledger.rows(KEY)) == undisturbed[1]
 
 
-def test_a_store_that_is_gone_is_not_filled_anew(ledger: Ledger) -> None:
-    def lose(step: int, _: Any) -> None:
-        if step == STEPS:
-            Path(ledger.store.uri).rename(Path(ledger.store.uri).with_name("away"))
+def test_a_store_that_is_gone_is_not_filled_anew(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Behind.start
 
-    with pytest.raises(StoreError, match=r"spec\.json is gone"), before_each_step(lose):
+    def lose_and_start(behind: Behind, write: Callable[[], None]) -> None:
+        behind.wait()
+        if ledger.latest_checkpoint(KEY):
+            Path(ledger.store.uri).rename(Path(ledger.store.uri).with_name("away"))
+        whole(behind, write)
+
+    monkeypatch.setattr(Behind, "start", lose_and_start)
+    with pytest.raises(StoreError, match=r"spec\.json is gone"):
         train(ledger)
     # An unmounted disk leaves an empty folder: what is written there would be lost.
     assert not (Path(ledger.store.uri) / "trials").exists()
