@@ -20,7 +20,7 @@ from orchestrator.left_behind import free
 from orchestrator.names import readable
 from orchestrator.on_dashboard import Named
 from orchestrator.resources import Allotment, Node
-from orchestrator.search import GraphSearcher
+from orchestrator.search import AmongTheLiving, GraphSearcher
 from orchestrator.store import Store, StoreError
 from orchestrator.study import StudySpec
 from orchestrator.trackers.asked import callbacks
@@ -83,6 +83,7 @@ def _tuner(
         tune.with_resources(trainable, own),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
+            scheduler=AmongTheLiving(),  # type: ignore[no-untyped-call]
             num_samples=-1,  # the searcher says when it is through
             max_concurrent_trials=allotment.concurrent,
             reuse_actors=True,
