@@ -11,7 +11,7 @@ from bench.recipes import Kind
 from bench.result import Result, at_least, not_measured, result
 from bench.step import KINDS, share
 from orchestrator.cluster import configure
-from orchestrator.packing import best, together
+from orchestrator.packing import Setting, best, together
 
 _ALONE = "one trial alone on the GPU"
 _GAIN = {"pretrain": at_least(1.2), "finetune": at_least(1.5)}
@@ -39,7 +39,7 @@ def _of(kind: Kind, options: Options) -> Iterator[Result]:
     made = paper_recipe(kind, options, precision="bf16")
     on_gpu = options.device == "cuda"
     rate = partial(
-        together, made, cpus=1, compiled=on_gpu, gpu=on_gpu, seconds=options.pick(10.0, 0.2)
+        together, made, setting=Setting(1, on_gpu, on_gpu), seconds=options.pick(10.0, 0.2)
     )
     rates = best(rate, options.pick(cores(), 2))
     most = max(rates)

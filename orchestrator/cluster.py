@@ -19,6 +19,8 @@ _SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     # Tune's own state is never restored, so it is not worth writing often.
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    # Ctrl-C is ours to understand, see interrupts.py; Tune would take it over.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # On a cluster that others use too, a place for a trial's workers may take a while to come.
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",

@@ -17,7 +17,7 @@ _ORDER = (
     r"checkpoints/\d+\.(safetensors|pt)",
     r"(weights\.safetensors|epochs\.parquet|samples\.parquet|yardsticks\.json)",
     r"attempts/\d+\.json",
-    r"lease/\d+\.json",
+    r"lease/\d+(\.\w+)?\.json",
 )
 # What a write that was cut off leaves of any of them.
 _CUT_OFF = re.compile(r"((?:\w+/)?)\.(.+)\.[0-9a-f]{8}(?:\.part)?")

@@ -33,10 +33,10 @@ def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[li
     left_by_ray = _ray_folders(store)
     leases = Leases(store)
     with leases.renewed():
-        for key in keys:
-            if not leases.take(key):
-                continue
-            if force or not users(recall_all(store), key):
+        held = [key for key in keys if leases.take(key)]
+        asked_for = {} if force else recall_all(store)
+        for key in held:
+            if not users(asked_for, key):
                 unknown += delete_trial(store, key)
                 for folder in left_by_ray[key.rpartition("-")[2]]:
                     store.delete_folder(folder)

@@ -12,7 +12,7 @@ from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPPING = b"\nstopping in good order; once more stops at once\n"
-AT_ONCE = b"\nstopped at once; every epoch that ended is kept\n"
+AT_ONCE = b"\nstopped at once; what was written is kept\n"
 
 
 class Interrupts:
@@ -27,12 +27,16 @@ class Interrupts:
         """Whether somebody asked for the study to stop."""
         self._code = code
         self._caught = False
+        self._taken: tuple[signal.Signals, ...] = ()
         self._first: Callable[[], None] = _raise
 
     @contextmanager
     def caught(self) -> Iterator[None]:
         """Take over the signals; by default the first raises KeyboardInterrupt."""
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        found = {number: signal.getsignal(number) for number in _SIGNALS}
+        # Whoever had it ignored, as `nohup` has a closed terminal, still wants that.
+        before = {number: how for number, how in found.items() if how is not signal.SIG_IGN}
+        self._taken = tuple(before)
         self._caught = True
         self.catch_again()
         try:
@@ -45,7 +49,7 @@ class Interrupts:
     def catch_again(self) -> None:
         """Take the signals back from whoever took them: Ray takes SIGTERM as it starts."""
         if self._caught:
-            for number in _SIGNALS:
+            for number in self._taken:
                 signal.signal(number, self._handle)
 
     @contextmanager

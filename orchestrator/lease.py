@@ -1,9 +1,11 @@
 """Leases: of several runs on one store, one trains a trial while the others wait for its result.
 
 A lease is a small file that its holder renews; the file's name is a number, and only one run can
-create the next number. A holder that died is found out in one of two ways: on the same machine its
-process is gone; elsewhere its file stays as it is for a while, by the clock of who looks. A lease
-saves work, it guards nothing: two runs that train the same trial write the same bytes.
+create the next number. Where a store has no such promise to give, as buckets have not, the name is
+the holder's too: of two who see each other both take it back and try again. A holder that died is
+found out in one of two ways: on the same machine its process is gone; elsewhere its file stays as
+it is for a while, by the clock of who looks. A lease saves work, it guards nothing: two runs that
+train the same trial write the same bytes.
 """
 
 import datetime
@@ -40,18 +42,38 @@ class Leases:
 
     def take(self, key: str) -> bool:
         """Whether this run now holds the trial: it does not while another living run does."""
-        names = self.store.names(Paths.leases(key))
-        if names and self._alive(f"{Paths.leases(key)}/{names[-1]}"):
+        folder = Paths.leases(key)
+        names = self.store.names(folder)
+        if any(self._alive(f"{folder}/{name}") for name in names):
             return False
         number = int(names[-1].partition(".")[0]) + 1 if names else 1
-        name = f"{Paths.leases(key)}/{number:04d}.json"
-        if not self.store.create_json(name, self._note()):
+        name = self._claim(f"{folder}/{number:04d}", names)
+        if name is None:
             return False  # another run was quicker
         with self._lock:
             self._held[key] = name
         for old in names:
-            self.store.delete(f"{Paths.leases(key)}/{old}")
+            self.store.delete(f"{folder}/{old}")
         return True
+
+    def _claim(self, number: str, before: list[str]) -> str | None:
+        """The name of a new lease if this run alone has it, else None.
+
+        Args:
+            number: the folder and the new lease's number.
+            before: the dead leases in that folder.
+        """
+        created = self.store.create_json(f"{number}.json", self._note())
+        if created is not None:
+            return f"{number}.json" if created else None
+        # The store cannot say who was first: whoever sees another's claim takes its own back.
+        name = f"{number}.{self.owner}.json"
+        self.store.write_json(name, self._note(), flushed=False)
+        folder, _, last = name.rpartition("/")
+        if set(self.store.names(folder)) - set(before) == {last}:
+            return name
+        self.store.delete(name)
+        return None
 
     def drop(self, key: str) -> None:
         """Let go of a trial that ended here."""
@@ -106,8 +128,11 @@ class Leases:
 
 def held(store: Store, key: str) -> bool:
     """Whether some run is at work on a trial, as far as one look can tell."""
-    names = store.names(Paths.leases(key))
-    note = _read(store, f"{Paths.leases(key)}/{names[-1]}") if names else None
+    folder = Paths.leases(key)
+    return any(_looks_held(_read(store, f"{folder}/{name}")) for name in store.names(folder))
+
+
+def _looks_held(note: dict[str, Any] | None) -> bool:
     if note is None:
         return False
     here = _dead_or_alive_here(note)

@@ -5,9 +5,7 @@ that covers them (rows past the latest checkpoint are cut on resume); a checkpoi
 the small file that commits it; final weights before the outcome that names their checksum.
 """
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -17,11 +15,17 @@ from model.config import Config
 from model.errors import InputError
 from model.rows import EpochRow
 from orchestrator import records
+from orchestrator.checkpoints import (
+    SavedCheckpoint,
+    checkpoints_of,
+    drop_checkpoints,
+    save_checkpoint,
+    sha256,
+)
 from orchestrator.graph import TrialSpec
 from orchestrator.paths import Paths
 from orchestrator.store import Store, StoreError
 
-CHECKPOINTS_KEPT = 2  # a damaged newest one must leave one to go on from
 _NO_EPOCHS = records.EPOCHS.empty_table()
 YARDSTICKS = ("zero_fill", "mean_fill", "gaussian_fill")
 
@@ -46,15 +50,6 @@ class Outcome(Config):
     def failure(self) -> str | None:
         """Why it failed, in words; None for success."""
         return (self.reason or "for an unknown reason") if self.state == "failed" else None
-
-
-@dataclass(frozen=True)
-class SavedCheckpoint:
-    """A checkpoint's bytes, its checksums verified."""
-
-    epoch: int
-    weights: bytes
-    optimizer: bytes
 
 
 class DamagedError(RuntimeError):
@@ -158,19 +153,18 @@ class Ledger:
             return []
 
     def save_epoch(self, key: str, rows: list[EpochRow], checkpoint: SavedCheckpoint) -> None:
-        """Record all rows up to an epoch, then the checkpoint that covers them."""
+        """Record all rows up to an epoch, then the checkpoint that covers them.
+
+        Nothing once the trial is done: another run was quicker, and its rows and weights stand.
+        """
+        if self._is_done(key):
+            return
         self.store.write(Paths.epochs(key), records.epochs_to_parquet(key, rows))
-        for part, content in (("safetensors", checkpoint.weights), ("pt", checkpoint.optimizer)):
-            self.store.write(Paths.checkpoint(key, checkpoint.epoch, part), content)
-        sums = {"sha256": _sums(checkpoint)}
-        self.store.write_json(Paths.checkpoint(key, checkpoint.epoch, "json"), sums)
-        for epoch in self._checkpoint_epochs(key)[:-CHECKPOINTS_KEPT]:
-            self._drop_checkpoint(key, epoch)
+        save_checkpoint(self.store, key, checkpoint)
 
     def checkpoints(self, key: str) -> Iterator[tuple[int, SavedCheckpoint | None]]:
         """Epochs with their checkpoints, newest first; None where the checksums do not hold."""
-        for epoch in reversed(self._checkpoint_epochs(key)):
-            yield epoch, self._read_checkpoint(key, epoch)
+        return checkpoints_of(self.store, key)
 
     def latest_checkpoint(self, key: str) -> SavedCheckpoint | None:
         """The newest checkpoint whose checksums hold, or None; damaged ones are passed over."""
@@ -188,7 +182,7 @@ class Ledger:
         content = self.store.read(Paths.weights(key))
         if content is None:
             raise DamagedError(f"trial {key}: {Paths.weights(key)} is gone from {self.store.name}")
-        if _sha256(content) != outcome.weights_sha256:
+        if sha256(content) != outcome.weights_sha256:
             raise DamagedError(f"trial {key}: {Paths.weights(key)} is not what was written")
         return content
 
@@ -204,47 +198,27 @@ class Ledger:
 
         The first to finish wins: a child may already have started from its weights.
         """
-        ended = self.outcome(key)
-        if ended and ended.state == "done":
+        if self._is_done(key):
             return
         self.store.write(Paths.weights(key), weights)
-        done = outcome.model_copy(update={"weights_sha256": _sha256(weights)})
+        done = outcome.model_copy(update={"weights_sha256": sha256(weights)})
         self.store.write(Paths.outcome(key), done.model_dump_json(indent=2).encode())
-        for epoch in self._checkpoint_epochs(key):
-            self._drop_checkpoint(key, epoch)
+        drop_checkpoints(self.store, key)
 
     def fail(self, key: str, outcome: Outcome) -> None:
-        """Record a failure; the checkpoints stay for another try."""
-        self.store.write(Paths.outcome(key), outcome.model_dump_json(indent=2).encode())
+        """Record a failure, unless another run was done; checkpoints stay for another try."""
+        if not self._is_done(key):
+            self.store.write(Paths.outcome(key), outcome.model_dump_json(indent=2).encode())
 
-    def forget_outcome(self, key: str) -> None:
-        """Let a trial be trained again, from its last checkpoint if it has one."""
-        self.store.delete(Paths.outcome(key))
+    def forget_outcome(self, key: str, seen: Outcome | None = None) -> None:
+        """Let a trial be trained again, from its last checkpoint if it has one.
 
-    def _checkpoint_epochs(self, key: str) -> list[int]:
-        names = self.store.names(Paths.checkpoints(key))
-        return sorted(int(name[:-5]) for name in names if name.endswith(".json"))
+        Args:
+            seen: the outcome to forget; another one, which a run has written since, stays.
+        """
+        if seen is None or self.outcome(key) == seen:
+            self.store.delete(Paths.outcome(key))
 
-    def _read_checkpoint(self, key: str, epoch: int) -> SavedCheckpoint | None:
-        try:
-            sums = (self.store.read_json(Paths.checkpoint(key, epoch, "json")) or {}).get("sha256")
-        except ValueError:
-            return None
-        weights = self.store.read(Paths.checkpoint(key, epoch, "safetensors"))
-        optimizer = self.store.read(Paths.checkpoint(key, epoch, "pt"))
-        if weights is None or optimizer is None:
-            return None
-        checkpoint = SavedCheckpoint(epoch, weights, optimizer)
-        return checkpoint if _sums(checkpoint) == sums else None
-
-    def _drop_checkpoint(self, key: str, epoch: int) -> None:
-        for part in ("json", "safetensors", "pt"):  # the committing file first
-            self.store.delete(Paths.checkpoint(key, epoch, part))
-
-
-def _sums(checkpoint: SavedCheckpoint) -> dict[str, str]:
-    return {"safetensors": _sha256(checkpoint.weights), "pt": _sha256(checkpoint.optimizer)}
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    def _is_done(self, key: str) -> bool:
+        ended = self.outcome(key)
+        return ended is not None and ended.state == "done"

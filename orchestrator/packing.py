@@ -43,38 +43,49 @@ def best(rate: Callable[[int], float], most: int) -> dict[int, float]:
         if rates and found <= _GAIN * max(rates.values()):
             break
         rates[count] = found
+        if not found:  # there is nothing to compare more of them with
+            break
     return rates
 
 
-def rates_of(trial: TrialSpec, cpus: int, most: int, compiled: bool, gpu: bool) -> dict[int, float]:
+@dataclass(frozen=True)
+class Setting:
+    """What a rehearsal has in common with its trial."""
+
+    cpus: int
+    """Processors of a worker."""
+    compiled: bool
+    gpu: bool
+    """False trains on processors, whatever share of a GPU was reserved."""
+    resident: int = 0
+    """Bytes of images that each process holds on the device."""
+
+
+def rates_of(trial: TrialSpec, most: int, setting: Setting) -> dict[int, float]:
     """See `best` and `together`."""
 
     def rate(count: int) -> float:
         try:
-            return together(trial.recipe, count, cpus, compiled, gpu)
+            return together(trial.recipe, count, setting)
         except Exception:  # too little memory shows in many ways
             return 0.0
 
     return best(rate, most)
 
 
-def together(
-    recipe: Recipe, count: int, cpus: int, compiled: bool, gpu: bool, seconds: float = 5.0
-) -> float:
+def together(recipe: Recipe, count: int, setting: Setting, seconds: float = 5.0) -> float:
     """Images a second of so many processes on one GPU of the connected cluster, on noise.
 
     Args:
-        cpus: processors of a worker.
-        gpu: False trains on processors, whatever share of a GPU was reserved.
         seconds: how long, once all are warm.
     """
-    group = placement_group([{"GPU": 1, "CPU": cpus * count}])
+    group = placement_group([{"GPU": 1, "CPU": setting.cpus * count}])
     place = PlacementGroupSchedulingStrategy(group)
     rehearsal = ray.remote(_Rehearsal).options(
-        num_gpus=1 / count, num_cpus=cpus, scheduling_strategy=place
+        num_gpus=1 / count, num_cpus=setting.cpus, scheduling_strategy=place
     )
     try:
-        actors: list[Any] = [rehearsal.remote(recipe, cpus, compiled, gpu) for _ in range(count)]
+        actors: list[Any] = [rehearsal.remote(recipe, setting) for _ in range(count)]
         ray.get([actor.rate.remote(0.0) for actor in actors], timeout=_PATIENCE)
         rates = [actor.rate.remote(seconds) for actor in actors]
         return float(sum(ray.get(rates, timeout=_PATIENCE)))
@@ -85,11 +96,12 @@ def together(
 class _Rehearsal:
     """One process that trains."""
 
-    def __init__(self, recipe: Recipe, threads: int, compiled: bool, gpu: bool) -> None:
-        torch.set_num_threads(threads)
+    def __init__(self, recipe: Recipe, setting: Setting) -> None:
+        torch.set_num_threads(setting.cpus)
         self.recipe = rehearsed(recipe, _ENDLESS, _STEPS)
-        self.compiled = compiled
-        self.device = torch.device("cuda" if gpu else "cpu")
+        self.compiled = setting.compiled
+        self.device = torch.device("cuda" if setting.gpu else "cpu")
+        self.resident = torch.empty(setting.resident, dtype=torch.uint8, device=self.device)
 
     def rate(self, seconds: float) -> float:
         """Images a second over so many seconds after a first epoch; 0 seconds only warms up."""

@@ -1,12 +1,14 @@
 """From a study file to what would run: images found, cells expanded, the store looked up."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from model.config import DataConfig
 from model.data.source import resolve
 from model.errors import InputError
 from orchestrator.graph import Board, State, TrialGraph, expand
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import Ledger, Outcome
 from orchestrator.report.collect import board_of
 from orchestrator.store import Store
 from orchestrator.study import StudySpec
@@ -23,6 +25,8 @@ class Plan:
     board: Board
     warning: str | None = None
     """Why the keys are provisional, if they are."""
+    again: dict[str, Outcome] = field(default_factory=dict)
+    """Trials that ended and would be trained again, and how they ended; see `with_retries`."""
 
     def count(self, state: State) -> int:
         """Trials in a state."""
@@ -34,6 +38,13 @@ class Plan:
         return sum(2 if cell.pretrain else 1 for cell in self.graph.cells)
 
     @property
+    def data_to_train_on(self) -> list[DataConfig]:
+        """What the trials to run train on: an axis may change how many images there are."""
+        waiting = [key for key, state in self.board.states.items() if state is State.WAITING]
+        asked = [self.graph.trials[key].recipe.data for key in waiting]
+        return list({repr(data): data for data in asked}.values())
+
+    @property
     def summary(self) -> str:
         """One line: how many trials, and where they stand."""
         counts = {state: self.count(state) for state in State}
@@ -42,6 +53,7 @@ class Plan:
             f"{counts[State.CACHED]} cached",
             f"{counts[State.WAITING]} to run",
         ]
+        parts += [f"{len(self.again)} of them again"] if self.again else []
         parts += [f"{counts[s]} {s}" for s in (State.FAILED, State.SKIPPED) if counts[s]]
         return ", ".join(parts)
 
@@ -63,6 +75,34 @@ def make_plan(path: Path, store: str, data: Path | None = None, strict: bool = T
     ledger = Ledger(Store(store))
     ledger.store.check()
     return Plan(study, graph, ledger, board_of(graph, ledger), warning)
+
+
+def with_retries(plan: Plan, retry_failed: bool = False) -> Plan:
+    """The plan as `run` takes it: with the trials that ended and have to be trained again.
+
+    Those are failures that the moment was to blame for, and parents whose weights a trial that is
+    not done needs but the store has lost.
+
+    Args:
+        retry_failed: train again what failed by its recipe, too.
+    """
+    failed = {key: plan.ledger.outcome(key) for key in plan.board.failures}
+    ended = {key: outcome for key, outcome in failed.items() if outcome}
+    again = {key: how for key, how in ended.items() if retry_failed or not how.final}
+    again |= _lost_parents(plan, again)
+    done = [key for key, state in plan.board.states.items() if state is State.CACHED]
+    left = {key: why for key, why in plan.board.failures.items() if key not in again}
+    board = Board(plan.graph, [key for key in done if key not in again], left)
+    return replace(plan, board=board, again=again)
+
+
+def _lost_parents(plan: Plan, again: Iterable[str]) -> dict[str, Outcome]:
+    states, trials = plan.board.states, plan.graph.trials
+    wanted = [key for key, state in states.items() if state is State.WAITING]
+    parents = dict.fromkeys(trials[key].parent for key in [*wanted, *again])
+    cached = [key for key in parents if key and states[key] is State.CACHED]
+    lost = {key: plan.ledger.outcome(key) for key in cached if not plan.ledger.has_weights(key)}
+    return {key: outcome for key, outcome in lost.items() if outcome}
 
 
 def _located(study: StudySpec, data: Path | None) -> StudySpec:

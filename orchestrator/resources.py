@@ -45,17 +45,19 @@ class Allotment:
         return {"CPU": float(self.cpus_per_worker), **gpus}
 
 
-def allot(runtime: Runtime, nodes: list[Node], local: bool, packed: int = 1) -> Allotment:
+def allot(
+    runtime: Runtime, nodes: list[Node], local: bool, sharing: int | None = None
+) -> Allotment:
     """Fit a study's runtime section to a cluster.
 
     Args:
         local: whether the cluster is this process's own, on this machine.
-        packed: trials that share a GPU where the study leaves that to a probe.
+        sharing: trials on one GPU, if that has been found out.
 
     Raises:
         InputError: not even one trial fits; the message says what it needs and what there is.
     """
-    gpus = runtime.gpu_share(packed)
+    gpus = runtime.gpu_share(sharing)
     if runtime.gpus_per_worker is None and not any(node.gpus >= 1 for node in nodes):
         gpus = 0.0
     if gpus > 1 and gpus != int(gpus):

@@ -1,6 +1,6 @@
 """One run of a study: images ready, Ray connected, trials trained, tables written."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -8,18 +8,19 @@ from rich.console import Console
 from model.data.image_set import split
 from model.data.source import load
 from model.errors import InputError
-from orchestrator.graph import Board, State
+from orchestrator.graph import State
 from orchestrator.growth import with_those_to_come
 from orchestrator.interrupts import Interrupts, go_on, stop_tune
-from orchestrator.planning import Plan
+from orchestrator.planning import Plan, with_retries
 from orchestrator.printing import print_results
 from orchestrator.provenance import of_code
 from orchestrator.remembered import note_of, remember
 from orchestrator.report.collect import Records, collect
 from orchestrator.report.results import prepare, write_results
 from orchestrator.report.verdicts import Verdict, verdicts
-from orchestrator.resources import Node, allot
+from orchestrator.resources import allot
 from orchestrator.samples import draw
+from orchestrator.sharing import trials_per_gpu
 from orchestrator.study import StudySpec
 from orchestrator.trackers.asked import check_trackers
 from orchestrator.unlearned import measure
@@ -57,16 +58,15 @@ def run_study(
     check_trackers(plan.study.runtime, plan.ledger.store)
     plan.ledger.store.prepare()
     prepare(options.results)
-    again = _to_try_again(plan, options.retry_failed)
-    plan = replace(plan, board=_board_without(plan, again))
-    if plan.count(State.WAITING):
-        with console.status("reading the images"):
+    plan = with_retries(plan, options.retry_failed)
+    with console.status("reading the images"):
+        for data in plan.data_to_train_on:
             # What does not decode, or too few images of a class, is refused before any trial.
-            split(load(plan.study.data, options.cache), plan.study.data)
+            split(load(data, options.cache), data)
     remember(plan.ledger.store, note_of(plan.study, plan.graph))
     with interrupts.doing(go_on):
         if plan.count(State.WAITING):
-            _train(plan, again, options, console, interrupts)
+            _train(plan, options, console, interrupts)
         unhurried = not interrupts.asked
         write_and_print(plan, options.results, options.cache, console, unhurried, redraw=False)
         drop_unkept(plan, console)
@@ -116,32 +116,7 @@ def _work_out(plan: Plan, cache: Path, console: Console) -> None:
         console.print(f"yardsticks or pictures are missing: {error}", markup=False)
 
 
-def _to_try_again(plan: Plan, retry_failed: bool) -> set[str]:
-    """Ended trials to train again: failures that the moment was to blame for, or all on request,
-    and parents whose weights a trial that is not done needs but the store has lost."""
-    again = set()
-    for key in plan.board.failures:
-        outcome = plan.ledger.outcome(key)
-        if outcome and (retry_failed or not outcome.final):
-            again.add(key)
-    for key, trial in plan.graph.trials.items():
-        parent, state = trial.parent, plan.board.states[key]
-        wanted = key in again or state is State.WAITING
-        if wanted and parent and plan.board.states[parent] is State.CACHED:
-            again |= set() if plan.ledger.has_weights(parent) else {parent}
-    return again
-
-
-def _board_without(plan: Plan, again: set[str]) -> Board:
-    board = plan.board
-    done = [key for key, state in board.states.items() if state is State.CACHED]
-    failed = {key: reason for key, reason in board.failures.items() if key not in again}
-    return Board(plan.graph, [key for key in done if key not in again], failed)
-
-
-def _train(
-    plan: Plan, again: set[str], options: RunOptions, console: Console, interrupts: Interrupts
-) -> None:
+def _train(plan: Plan, options: RunOptions, console: Console, interrupts: Interrupts) -> None:
     from orchestrator.cluster import LOCAL, connected  # Ray, which a finished study does not need
     from orchestrator.view import View
 
@@ -151,11 +126,13 @@ def _train(
         interrupts.catch_again()
         local = options.address == LOCAL
         room = nodes() if local else with_those_to_come(nodes())
-        allotment = allot(plan.study.runtime, room, local, _packed(plan, room, console))
+        sharing = trials_per_gpu(plan, room, options.cache, console)
+        allotment = allot(plan.study.runtime, room, local, sharing)
         if plan.ledger.store.is_local and len(nodes()) > 1:
             console.print(f"every node must see the folder {plan.ledger.store.name} (NFS?)")
-        for key in again:  # only now: nothing on disk is touched before the study is known to fit
-            plan.ledger.forget_outcome(key)
+        # Only now: nothing on disk is touched before the study is known to fit.
+        for key, seen in plan.again.items():
+            plan.ledger.forget_outcome(key, seen)
         for key, state in plan.board.states.items():
             if state is State.WAITING:
                 plan.ledger.write_spec(plan.graph.trials[key])
@@ -171,24 +148,6 @@ def _train(
             run_graph(
                 plan.study, plan.board, plan.ledger, allotment, settings, lambda: interrupts.asked
             )
-
-
-def _packed(plan: Plan, room: list[Node], console: Console) -> int:
-    """How many trials share a GPU, found out only where the study asks for it."""
-    runtime = plan.study.runtime
-    waiting = [key for key, state in plan.board.states.items() if state is State.WAITING]
-    with_gpus = [node.cpus // runtime.cpus_per_worker for node in room if node.gpus >= 1]
-    if runtime.trials_per_gpu != "auto" or not with_gpus:
-        return 1
-    from orchestrator.packing import rates_of
-
-    trial = plan.graph.trials[waiting[0]]
-    most = min(max(with_gpus), len(waiting))
-    with console.status("measuring how many trials can share a GPU"):
-        rates = rates_of(trial, runtime.cpus_per_worker, most, runtime.compile != "off", gpu=True)
-    told = ", ".join(f"{count}: {rate:,.0f} images/s" for count, rate in rates.items() if rate)
-    console.print(f"trials that share a GPU: {told or 'not measured'}", highlight=False)
-    return max(rates)
 
 
 def on_any_node(cache: Path) -> str:

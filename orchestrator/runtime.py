@@ -71,11 +71,11 @@ class Runtime(Config):
             )
         return self
 
-    def gpu_share(self, packed: int = 1) -> float:
+    def gpu_share(self, sharing: int | None = None) -> float:
         """GPUs of one worker where there are any.
 
         Args:
-            packed: trials that share a GPU where the study leaves that to a probe.
+            sharing: trials on one GPU, if that has been found out.
         """
-        sharing = packed if self.trials_per_gpu == "auto" else self.trials_per_gpu
-        return 1 / sharing if self.gpus_per_worker is None else self.gpus_per_worker
+        asked = 1 if self.trials_per_gpu == "auto" else self.trials_per_gpu
+        return 1 / (sharing or asked) if self.gpus_per_worker is None else self.gpus_per_worker

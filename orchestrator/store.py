@@ -4,6 +4,7 @@ A store is a folder, a network mount or a bucket URI (whatever pyarrow.fs opens)
 ever unpickled.
 """
 
+import errno
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from orchestrator.paths import Paths
 
 # Raise it when an older maskgrid could misread what this one writes.
 SCHEMA = 1
+_SECRET = re.compile(r"//[^/@:]*:[^@]*@")  # user:secret@, and a secret may have slashes
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class StoreError(OSError):
@@ -36,13 +39,18 @@ class Store:
     """
 
     def __init__(self, uri: str) -> None:
+        if _SECRET.search(uri):
+            raise InputError(
+                f"store {_SECRET.sub('//***@', uri)}: a URI ends in Ray's records, so credentials "
+                "in it would too; give them by environment variables, a profile or a role"
+            )
         self.uri = uri if "://" in uri else str(Path(uri).expanduser().resolve())
         try:
             self._fs, self._root = fs.FileSystem.from_uri(self.uri)
         except (OSError, ValueError) as error:
             raise InputError(f"store {uri!r}: {error}; give a folder or a bucket URI") from None
-        # For messages, which end in records: credentials in a URI stay out of them.
-        self.name = re.sub(r"//[^/@]*@", "//***@", self.uri.partition("?")[0])
+        self.name = self.uri.partition("?")[0]
+        """For messages."""
         self.is_local = isinstance(self._fs, fs.LocalFileSystem)
 
     def prepare(self) -> None:
@@ -118,25 +126,27 @@ class Store:
         except OSError as error:
             raise self._error("write", name, error) from None
 
-    def create_json(self, name: str, content: dict[str, Any]) -> bool:
+    def create_json(self, name: str, content: dict[str, Any]) -> bool | None:
         """Write a file that is not there yet, unflushed; False where it is, or another was quicker.
 
-        A bucket has no such promise to give: there, two may both believe that they were first.
+        None, with nothing written, where the store cannot tell who was first: a bucket, or a folder
+        without hard links.
         """
-        if self.is_local:
-            folder, _, last = name.rpartition("/")
-            part = f"{folder}/.{last}.{uuid.uuid4().hex[:8]}"
-            self.write_json(part, content, flushed=False)
-            try:
-                os.link(self._path(part), self._path(name))
-            except FileExistsError:
-                return False
-            finally:
-                self.delete(part)
-            return True
-        if self.read(name) is not None:
+        if not self.is_local:
+            return None
+        folder, _, last = name.rpartition("/")
+        part = f"{folder}/.{last}.{uuid.uuid4().hex[:8]}"
+        self.write_json(part, content, flushed=False)
+        try:
+            os.link(self._path(part), self._path(name))
+        except FileExistsError:
             return False
-        self.write_json(name, content, flushed=False)
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                return None
+            raise self._error("write", name, error) from None
+        finally:
+            self.delete(part)
         return True
 
     def read_json(self, name: str) -> dict[str, Any] | None:
@@ -158,17 +168,31 @@ class Store:
         self.write(name, (json.dumps(content, indent=2) + "\n").encode(), flushed)
 
     def names(self, folder: str) -> list[str]:
-        """Names of the files directly in a folder, sorted; empty where there is no such folder."""
-        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
-        infos = self._fs.get_file_info(selector)
-        return sorted(info.base_name for info in infos if not info.base_name.startswith("."))
+        """Names of the files directly in a folder, sorted; empty where there is no such folder.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        names = (info.base_name for info in self._listed(folder, recursive=False))
+        return sorted(name for name in names if not name.startswith("."))
 
     def sizes(self, folder: str) -> dict[str, int]:
-        """Bytes of every file below a folder, hidden ones too, by its name in the store."""
-        selector = fs.FileSelector(self._path(folder), recursive=True, allow_not_found=True)
-        infos = self._fs.get_file_info(selector)
+        """Bytes of every file below a folder, hidden ones too, by its name in the store.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        infos = self._listed(folder, recursive=True)
         files = (info for info in infos if info.type == fs.FileType.File)
         return {info.path[len(self._path("")) :]: info.size for info in files}
+
+    def _listed(self, folder: str, recursive: bool) -> list[fs.FileInfo]:
+        selector = fs.FileSelector(self._path(folder), allow_not_found=True, recursive=recursive)
+        try:
+            infos: list[fs.FileInfo] = self._fs.get_file_info(selector)
+        except OSError as error:
+            raise self._error("list", folder, error) from None
+        return infos
 
     def delete_folder(self, name: str) -> None:
         """Remove a folder with all that lies in it, if it is there.

@@ -1,12 +1,13 @@
 """Which ready trials this run may start while other runs on the same store are at work too."""
 
+import random
 import time
 from dataclasses import dataclass, field
 
 from orchestrator.lease import Leases
 from orchestrator.ledger import Ledger, Outcome
 
-_ASKED_AGAIN_AFTER = 2.0  # seconds; Tune asks for a trial many times a second
+_ASKED_AGAIN_AFTER = 2.0, 4.0  # seconds; Tune asks many times a second
 
 
 @dataclass
@@ -16,12 +17,11 @@ class Turns:
     ledger: Ledger
     leases: Leases
     _refused: dict[str, float] = field(default_factory=dict)
-    """When trials that others are at work on were last asked for."""
+    """When trials that others are at work on may be asked for again."""
 
     def mine(self, key: str) -> bool:
         """Whether this run may start the trial now; it then holds its lease."""
-        asked = self._refused.get(key)
-        if asked is not None and time.monotonic() - asked < _ASKED_AGAIN_AFTER:
+        if time.monotonic() < self._refused.get(key, 0.0):
             return False
         taken = self.leases.take(key)
         if taken and not self.ledger.outcome(key):
@@ -29,7 +29,8 @@ class Turns:
             return True
         # It ended between the making of the plan and now, or somebody trains it.
         self.over(key)
-        self._refused[key] = time.monotonic()
+        # By chance, so that two runs which refused each other do not meet again.
+        self._refused[key] = time.monotonic() + random.uniform(*_ASKED_AGAIN_AFTER)
         return False
 
     def over(self, key: str) -> None:

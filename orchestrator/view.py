@@ -3,6 +3,7 @@
 Everything shown comes from the board and the ledger, so the view knows nothing of Ray.
 """
 
+import statistics
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -160,14 +161,15 @@ class View:
         for key, rows in self._rows.items():
             kind = self._board.graph.trials[key].kind
             spent[kind] += [row.train_seconds + row.eval_seconds for row in rows]
+        every = [*spent["pretrain"], *spent["finetune"]]
+        if not every:
+            return ""
+        mean = {kind: statistics.fmean(known or every) for kind, known in spent.items()}
         left = 0.0
         for key, trial in self._board.graph.trials.items():
             if self._board.states[key] in (State.WAITING, State.RUNNING):
-                known = spent[trial.kind] or [*spent["pretrain"], *spent["finetune"]]
-                if not known:
-                    return ""
                 missing = trial.recipe.train.epochs - len(self._rows.get(key, ()))
-                left += missing * sum(known) / len(known)
+                left += missing * mean[trial.kind]
         return f"about {_clock(left / self._concurrent)} left" if left else ""
 
     def _latest(self, key: str) -> str:

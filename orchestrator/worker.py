@@ -18,12 +18,14 @@ from model.augmented import Augmented
 from model.context import Checkpoint
 from model.data.image_set import ImageSet
 from model.data.source import load
+from model.errors import InputError
 from model.rows import EpochRow
 from model.train import Diverged, fit
 from orchestrator import provenance
 from orchestrator.behind import Behind
+from orchestrator.checkpoints import SavedCheckpoint
 from orchestrator.graph import TrialSpec
-from orchestrator.ledger import Ledger, Outcome, SavedCheckpoint
+from orchestrator.ledger import Ledger, Outcome
 from orchestrator.left_behind import places_of_this_worker
 from orchestrator.store import Store
 
@@ -54,7 +56,7 @@ class LedgerContext:
         self._checkpoint = self._find()
 
     def _find(self) -> Checkpoint | None:
-        rows = self.ledger.peek_rows(self.trial.key)
+        rows = self._readable_rows()
         for epoch, saved in self.ledger.checkpoints(self.trial.key):
             checkpoint = _parsed(saved) if saved and len(rows) >= epoch else None
             if checkpoint:
@@ -62,6 +64,13 @@ class LedgerContext:
                 return checkpoint
             self.damaged.append(epoch)
         return None
+
+    def _readable_rows(self) -> list[EpochRow]:
+        """The rows so far; none if they are damaged. A store that does not answer is an error."""
+        try:
+            return self.ledger.rows(self.trial.key)
+        except InputError:
+            return []
 
     def resume(self) -> Checkpoint | None:
         """The trial's newest undamaged checkpoint."""

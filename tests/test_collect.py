@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from model.rows import EpochRow
+from orchestrator.checkpoints import SavedCheckpoint
 from orchestrator.graph import Board, State, TrialGraph, expand
-from orchestrator.ledger import Ledger, Outcome, SavedCheckpoint
+from orchestrator.ledger import Ledger, Outcome
 from orchestrator.recipes import Cell, arm_cells
 from orchestrator.records import CELLS, EPOCHS, TRIALS
 from orchestrator.report.collect import Records, board_of, collect

@@ -171,6 +171,26 @@ def test_damaged_rows_cost_the_epochs_but_not_the_trial(ledger: Ledger, undistur
     assert results(ledger.rows(KEY)) == undisturbed[1]
 
 
+def test_a_store_that_does_not_answer_once_costs_no_epoch(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_in_the_third_epoch(ledger)
+    read = Store.read
+
+    def fail_once(store: Store, name: str) -> bytes | None:
+        if name == Paths.epochs(KEY):
+            monkeypatch.setattr(Store, "read", read)
+            raise StoreError(f"cannot read {name}: Input/output error")
+        return read(store, name)
+
+    monkeypatch.setattr(Store, "read", fail_once)
+    with pytest.raises(StoreError, match="Input/output error"):
+        train(ledger)
+    train(ledger)
+    assert ledger.notes(KEY)[-1]["from_epoch"] == 2
+    assert ledger.notes(KEY)[-1]["damaged"] == []
+
+
 def test_a_store_that_is_gone_is_not_filled_anew(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

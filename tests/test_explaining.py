@@ -10,10 +10,11 @@ import pytest
 from rich.console import Console
 
 from model.rows import EpochRow
+from orchestrator.checkpoints import SavedCheckpoint
 from orchestrator.explained import show
 from orchestrator.explaining import explain
 from orchestrator.graph import expand
-from orchestrator.ledger import Ledger, Outcome, SavedCheckpoint
+from orchestrator.ledger import Ledger, Outcome
 from orchestrator.planning import Plan
 from orchestrator.recipes import Cell, arm_cells
 from orchestrator.report.collect import board_of

@@ -19,9 +19,10 @@ from model.config import FinetuneRecipe, MaskConfig, PretrainRecipe
 from model.context import LocalContext
 from model.errors import InputError
 from model.objectives import build_objective
+from orchestrator.checkpoints import SavedCheckpoint
 from orchestrator.exporting import export
 from orchestrator.graph import TrialSpec, trial_key
-from orchestrator.ledger import Ledger, Outcome, SavedCheckpoint
+from orchestrator.ledger import Ledger, Outcome
 from orchestrator.paths import Paths
 from orchestrator.store import Store
 

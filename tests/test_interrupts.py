@@ -33,9 +33,9 @@ with interrupts.caught():
 
 
 class Process:
-    def __init__(self, first: str) -> None:
+    def __init__(self, first: str, *before: str) -> None:
         self.popen = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, first], cwd=ROOT, text=True,
+            [*before, sys.executable, "-c", PROGRAM, first], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self.read() == "ready"
@@ -93,3 +93,13 @@ def test_handlers_are_given_back() -> None:
     with Interrupts().caught():
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_closed_terminal_is_no_end_to_what_was_told_to_outlive_it() -> None:
+    process = Process("go_on", "nohup")
+    os.kill(process.popen.pid, signal.SIGHUP)
+    process.enter()
+    # Nothing was caught: `nohup` stays what it is.
+    assert process.read() == "went on False"
+    process.send(signal.SIGTERM)
+    assert process.end() == 0

@@ -1,6 +1,7 @@
 """Who may train a trial: one living run, however many ask and however they end."""
 
 import datetime
+import errno
 import json
 import os
 import subprocess
@@ -58,6 +59,12 @@ def names(store: Store) -> list[str]:
     return store.names(Paths.leases(KEY))
 
 
+def held_by(store: Store) -> str:
+    """The one lease there is."""
+    (name,) = names(store)
+    return f"{Paths.leases(KEY)}/{name}"
+
+
 def test_one_of_two_runs_gets_it_until_it_lets_go(store: Store) -> None:
     ours, theirs = Leases(store), Leases(store)
     assert ours.take(KEY)
@@ -95,6 +102,49 @@ def test_of_many_who_find_a_dead_holder_one_takes_over(tmp_path: Path) -> None:
     assert names(store) == ["0008.json"]
 
 
+class Together(Store):
+    """Of a bucket's kind: two who ask at the same time both find nothing there."""
+
+    both = threading.Barrier(2, timeout=20)
+
+    def names(self, folder: str) -> list[str]:
+        found = super().names(folder)
+        if not found:
+            self.both.wait()
+        return found
+
+
+@pytest.mark.parametrize("linkless", [False, True])
+def test_a_store_that_cannot_say_who_was_first_never_gives_a_trial_to_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linkless: bool
+) -> None:
+    def refuse(source: str, target: str) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+    def ask(run: Leases, won: list[Leases]) -> None:
+        if run.take(KEY):
+            won.append(run)
+
+    uri = str(tmp_path) if linkless else f"fsspec+memory://{tmp_path}"
+    for _ in range(20):
+        store, won = Together(uri), list[Leases]()
+        runs = [Leases(store), Leases(store)]
+        threads = [threading.Thread(target=ask, args=(run, won)) for run in runs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) <= 1
+        assert len(names(Store(uri))) == len(won)
+        for run in won:
+            run.drop(KEY)
+    # One alone gets it, and then no other does.
+    assert Leases(Store(uri)).take(KEY)
+    assert not Leases(Store(uri)).take(KEY)
+
+
 def test_a_holder_whose_process_is_gone_is_dead_at_once(store: Store) -> None:
     program = (
         "import sys\nfrom orchestrator.lease import Leases\nfrom orchestrator.store import Store\n"
@@ -112,10 +162,10 @@ def test_a_holder_whose_process_is_gone_is_dead_at_once(store: Store) -> None:
 def test_a_process_number_given_out_again_is_not_the_holder(store: Store) -> None:
     ours = Leases(store)
     assert ours.take(KEY)
-    content = store.read_json(f"{Paths.leases(KEY)}/0001.json")
+    content = store.read_json(held_by(store))
     assert content is not None
     assert content["pid"] == os.getpid()
-    store.write_json(f"{Paths.leases(KEY)}/0001.json", content | {"started": "1"})
+    store.write_json(held_by(store), content | {"started": "1"})
     assert Leases(store).take(KEY)
 
 
@@ -170,7 +220,7 @@ def test_what_is_held_is_renewed_and_let_go_of_at_the_end(
         monkeypatch.setattr(Store, "write_json", count)
         for _ in range(3):
             assert written.acquire(timeout=10)
-        found = store.read_json(f"{Paths.leases(KEY)}/0001.json")
+        found = store.read_json(held_by(store))
         assert found is not None
         assert found["beat"] >= 1
         assert found["owner"] == ours.owner
@@ -179,6 +229,6 @@ def test_what_is_held_is_renewed_and_let_go_of_at_the_end(
 
 def test_a_note_names_neither_host_nor_user(store: Store) -> None:
     Leases(store).take(KEY)
-    text = json.dumps(store.read_json(f"{Paths.leases(KEY)}/0001.json"))
+    text = json.dumps(store.read_json(held_by(store)))
     assert os.uname().nodename not in text
     assert str(Path.home()) not in text

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from model.config import PretrainRecipe
 from model.errors import InputError
 from model.rows import EpochRow
+from orchestrator.checkpoints import SavedCheckpoint
 from orchestrator.graph import TrialSpec
-from orchestrator.ledger import DamagedError, Ledger, Outcome, SavedCheckpoint
+from orchestrator.ledger import DamagedError, Ledger, Outcome
 from orchestrator.paths import Paths
 from orchestrator.store import Store
 from studies import TINY
@@ -218,6 +219,31 @@ def test_a_failure_can_be_forgotten_and_its_training_goes_on(ledger: Ledger) -> 
     # No outcome, and the checkpoint is still there.
     assert ledger.outcome(KEY) is None
     assert ledger.latest_checkpoint(KEY) == checkpoint(2)
+
+
+def test_what_another_run_has_finished_stays_as_it_ended(ledger: Ledger) -> None:
+    train(ledger, 3)
+    ledger.finish(KEY, b"final", DONE)
+    ended = ledger.outcome(KEY)
+    # A slower run that trains the same trial is at an earlier epoch, then fails.
+    ledger.save_epoch(KEY, rows(2), checkpoint(2))
+    ledger.fail(KEY, FAILED)
+    ledger.finish(KEY, b"other", DONE)
+    assert (ledger.outcome(KEY), ledger.rows(KEY), kept(ledger)) == (ended, rows(3), [])
+    assert ledger.weights(KEY) == b"final"
+    # Nor is it forgotten by a run that had seen it fail before.
+    ledger.forget_outcome(KEY, seen=FAILED)
+    assert ledger.outcome(KEY) == ended
+    ledger.forget_outcome(KEY, seen=ended)
+    assert ledger.outcome(KEY) is None
+
+
+def test_an_attempt_that_began_anew_keeps_its_own_checkpoints(ledger: Ledger) -> None:
+    train(ledger, 40)
+    # Those of epochs 39 and 40 could not be used, and must not crowd out the new ones.
+    train(ledger, 3)
+    assert ledger.latest_checkpoint(KEY) == checkpoint(3)
+    assert kept(ledger) == sorted(f"{epoch:05d}.{part}" for epoch in (2, 3) for part in PARTS)
 
 
 # --- starts and specs -------------------------------------------------------------------------

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent
         ([100, 190, 300, 600], 1, 1),
         ([100, 190, 300, 600], 0, 1),
         ([0, 0, 0, 0], 8, 1),
+        ([0, 190, 300, 600], 8, 1),  # with nothing to compare, as when a node is still to come
     ],
 )
 def test_most_images_a_second_win_and_one_is_never_beaten(
@@ -55,6 +56,7 @@ def test_a_clock_that_starts_after_the_first_epoch() -> None:
 
 SCRIPT = """
 import json, ray
+from dataclasses import replace
 from orchestrator import packing
 from orchestrator.cluster import configure
 from orchestrator.graph import TrialSpec
@@ -63,8 +65,9 @@ configure("local")
 # Ray gives out shares of what it is told is a GPU; what trains here is a processor.
 ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
 trial = TrialSpec(key="finetune-000000000000", recipe=finetune())
-rates = [packing.together(trial.recipe, count, 1, False, False, 0.2) for count in (1, 2)]
-print(json.dumps([rates, packing.rates_of(trial, 1, 1, False, gpu=True)]))
+setting = packing.Setting(1, compiled=False, gpu=False, resident=2**20)
+rates = [packing.together(trial.recipe, count, setting, 0.2) for count in (1, 2)]
+print(json.dumps([rates, packing.rates_of(trial, 1, replace(setting, gpu=True))]))
 """
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from model.rows import EpochRow
 from orchestrator import cli
+from orchestrator.checkpoints import SavedCheckpoint
 from orchestrator.graph import TrialSpec
-from orchestrator.ledger import Outcome, SavedCheckpoint
+from orchestrator.ledger import Outcome
 from orchestrator.planning import make_plan
 from studies import StudyWriter
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model.errors import InputError
 from orchestrator.resources import Allotment, Node, allot
 from orchestrator.runtime import Runtime
+from orchestrator.sharing import most_on_one
 
 LAPTOP = [Node(2, 0.0)]
 GPU_BOX = [Node(8, 2.0)]
@@ -64,11 +65,32 @@ def test_a_local_cluster_is_used_in_full(
 
 
 def test_a_probe_says_how_many_share_a_gpu_where_it_was_asked() -> None:
-    asked = allot(runtime(trials_per_gpu="auto"), GPU_BOX, local=True, packed=4)
-    assert (asked.concurrent, asked.gpus_per_worker) == (8, 0.25)
-    fixed = allot(runtime(trials_per_gpu=2), GPU_BOX, local=True, packed=4)
-    assert (fixed.concurrent, fixed.gpus_per_worker) == (4, 0.5)
-    assert allot(runtime(), GPU_BOX, local=True, packed=4).concurrent == 2
+    found = allot(runtime(trials_per_gpu="auto"), GPU_BOX, local=True, sharing=4)
+    assert (found.concurrent, found.gpus_per_worker) == (8, 0.25)
+    fewer = allot(runtime(trials_per_gpu=8), GPU_BOX, local=True, sharing=2)
+    assert (fewer.concurrent, fewer.gpus_per_worker) == (4, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpus", "trials", "most"),
+    [
+        ([Node(16, 1.0)], 1, 19, 16),
+        ([Node(16, 1.0)], 2, 19, 8),
+        ([Node(16, 1.0)], 1, 3, 3),  # no more than there are
+        ([Node(8, 8.0)], 1, 99, 1),  # eight processors: one for each GPU
+        ([Node(16, 8.0)], 1, 99, 2),
+        ([Node(16, 8.0)], 1, 9, 2),
+        ([Node(16, 8.0)], 1, 8, 1),  # each has a GPU of its own
+        ([Node(4, 8.0)], 1, 99, 1),
+        ([Node(64, 2.0), Node(8, 4.0)], 1, 99, 2),  # the node with the fewest processors a GPU
+        ([Node(64, 0.0), Node(8, 1.0)], 1, 99, 8),
+        ([Node(64, 0.0), Node(64, 0.5)], 1, 99, None),
+    ],
+)
+def test_trials_do_not_crowd_on_one_gpu_while_another_idles(
+    nodes: list[Node], cpus: int, trials: int, most: int | None
+) -> None:
+    assert most_on_one(nodes, cpus, trials) == most
 
 
 @pytest.mark.parametrize("fields", [{}, {"num_workers": 2}, {"executor": "train"}])

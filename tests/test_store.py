@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from model.errors import InputError
 from orchestrator.paths import Paths
-from orchestrator.store import SCHEMA, Store
+from orchestrator.store import SCHEMA, Store, StoreError
 
 ROOTS = ("folder", "file-uri", "memory")
 
@@ -221,8 +222,26 @@ def test_checkpoints_sort_by_name_as_by_number(epochs: list[int]) -> None:
     assert names == sorted(names)
 
 
-def test_credentials_in_a_uri_are_not_named() -> None:
-    store = Store("s3://KEY:SECRET@bucket/studies?region=eu-west-1")
-    # The name goes into messages and records; the address stays what it was.
-    assert store.name == "s3://***@bucket/studies"
-    assert "SECRET" in store.uri
+@pytest.mark.parametrize("secret", ["SECRET", "SEC/RET+x", "SEC:RET"])
+def test_credentials_in_a_uri_are_refused_and_not_named(secret: str) -> None:
+    # A store's address ends in Ray's records, where everybody who sees the dashboard sees it.
+    with pytest.raises(
+        InputError, match=r"store s3://\*\*\*@bucket/studies.*: .*environment"
+    ) as told:
+        Store(f"s3://KEY:{secret}@bucket/studies?region=eu-west-1")
+    assert "RET" not in str(told.value)
+    assert "KEY" not in str(told.value)
+
+
+def test_options_of_a_uri_are_not_part_of_its_name() -> None:
+    assert Store("s3://bucket/studies?region=eu-west-1").name == "s3://bucket/studies"
+
+
+@pytest.mark.parametrize("ask", [Store.names, Store.sizes])
+def test_a_listing_that_fails_is_the_stores_error(
+    tmp_path: Path, ask: Callable[[Store, str], object]
+) -> None:
+    store = Store(str(tmp_path))
+    (tmp_path / "trials").write_text("a file in a folder's place")
+    with pytest.raises(StoreError, match="cannot list trials: "):
+        ask(store, "trials")

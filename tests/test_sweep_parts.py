@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from test_view import ROW
 
+from orchestrator.checkpoints import SavedCheckpoint
 from orchestrator.graph import Board, expand
-from orchestrator.ledger import Ledger, SavedCheckpoint
+from orchestrator.ledger import Ledger
 from orchestrator.paths import Paths
 from orchestrator.search import cells
 from orchestrator.store import Store

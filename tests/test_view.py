@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from model.rows import EpochRow
+from orchestrator.checkpoints import SavedCheckpoint
 from orchestrator.graph import Board, expand
-from orchestrator.ledger import Ledger, SavedCheckpoint
+from orchestrator.ledger import Ledger
 from orchestrator.recipes import Cell, arm_cells
 from orchestrator.store import Store
 from orchestrator.studyfile import read

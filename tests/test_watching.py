@@ -9,9 +9,10 @@ from rich.console import Console
 from test_cli import call
 from test_view import ROW
 
+from orchestrator.checkpoints import SavedCheckpoint
 from orchestrator.graph import State
 from orchestrator.lease import Leases
-from orchestrator.ledger import Outcome, SavedCheckpoint
+from orchestrator.ledger import Outcome
 from orchestrator.planning import Plan, make_plan
 from orchestrator.watching import as_json, board_now, boards, ended, view_of
 from studies import StudyWriter
@@ -101,7 +102,9 @@ def test_the_command_tells_by_its_exit_code_how_it_ended(
     for key in plan.graph.trials:
         finish(plan, key)
     assert call(monkeypatch, *arguments) == 0
-    finish(plan, next(iter(plan.graph.trials)), FAILED)
+    first = next(iter(plan.graph.trials))
+    plan.ledger.forget_outcome(first)
+    finish(plan, first, FAILED)
     assert call(monkeypatch, *arguments) == 1
     # Looking changes nothing.
     assert not (tmp_path / "results").exists()

@@ -9,9 +9,8 @@ from rich.console import Console
 
 from orchestrator.graph import State
 from orchestrator.paths import Paths
-from orchestrator.planning import Plan
+from orchestrator.planning import Plan, with_retries
 from orchestrator.remembered import note_of, remember
-from orchestrator.running import _board_without, _to_try_again
 from orchestrator.weights import drop_unkept
 from studies import StudyWriter
 
@@ -103,10 +102,11 @@ def test_a_later_child_has_its_parent_trained_again(write_study: StudyWriter) ->
     arm = {"name": "slow", "set": {"patch_size": 2, "mask_ratio": 0.5, "finetune.optim.lr": 0.1}}
     plan = planned(write_study(**keep("none", **one, arms=[arm])))
     slow = next(asked for asked in plan.graph.cells if asked.cell.name == "slow")
-    again = _to_try_again(plan, retry_failed=False)
+    retried = with_retries(plan)
     # The parent that both children share, and nothing else.
-    assert again == {slow.pretrain}
-    board = _board_without(plan, again)
+    assert list(retried.again) == [slow.pretrain]
+    assert "2 to run, 1 of them again" in retried.summary
+    board = retried.board
     waiting = {key for key, state in board.states.items() if state is State.WAITING}
     assert waiting == {slow.pretrain, slow.finetune}
     # The parent is offered first; the child once it is done.

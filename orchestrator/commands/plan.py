@@ -19,7 +19,7 @@ from orchestrator.commands.options import (
 from orchestrator.difference import show as show_difference
 from orchestrator.graph import State
 from orchestrator.plan_json import plan_json
-from orchestrator.planning import Plan, make_plan
+from orchestrator.planning import Plan, make_plan, with_retries
 
 
 def plan(
@@ -43,7 +43,7 @@ def plan(
     the study changed); trials, each with key, kind, parent, seed, epochs,
     state, reason, cells, and recipe with --recipes.
     """
-    made = make_plan(study, store, data, strict=False)
+    made = with_retries(make_plan(study, store, data, strict=False))
     cost = estimate(made, at_once or made.study.runtime.max_concurrent or 1)
     if as_json:
         typer.echo(json.dumps(plan_json(made, recipes), indent=2))

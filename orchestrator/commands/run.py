@@ -22,7 +22,7 @@ from orchestrator.commands.options import (
     default_cache,
 )
 from orchestrator.difference import show as show_difference
-from orchestrator.planning import make_plan
+from orchestrator.planning import make_plan, with_retries
 
 
 def run(
@@ -47,10 +47,11 @@ def run(
 
     configure(address)
     made = make_plan(study, store, data)
+    wanted = with_retries(made, retry_failed)
     if max_gpu_hours is not None:
-        refuse_beyond(estimate(made, made.study.runtime.max_concurrent or 1), max_gpu_hours)
+        refuse_beyond(estimate(wanted, made.study.runtime.max_concurrent or 1), max_gpu_hours)
     console = Console()
-    console.print(made.summary, highlight=False)
+    console.print(wanted.summary, highlight=False)
     show_difference(made, console)
     options = RunOptions(
         results=results or Path("results") / made.study.name,
