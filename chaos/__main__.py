@@ -1,5 +1,6 @@
 """`make chaos`: injects every fault into a small study, prints what became of it, and keeps it."""
 
+import argparse
 import os
 import secrets
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from chaos import faults
 from chaos.arena import Arena
+from chaos.cluster import Nodes, nodes
 from chaos.faults import Fault
 from chaos.injection import Undisturbed, Verdict, inject, undisturbed
 from chaos.report import write
@@ -32,7 +34,7 @@ LOCAL: dict[str, tuple[dict[str, object], tuple[Fault, ...]]] = {
 
 
 def main(wanted: list[str], target: Path) -> int:
-    """Inject the faults that are named, or all; returns 0 if none did harm."""
+    """Inject the faults that are named, or all, and then keep the table; 0 if none did harm."""
     # Before anything imports Ray: a token for all processes, and notices of preemption.
     os.environ |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "OMP_NUM_THREADS": "1"}
     os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "1"
@@ -42,7 +44,7 @@ def main(wanted: list[str], target: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="maskgrid-chaos-") as folder:
         for verdict in [*_local(Path(folder), wanted), *_cluster(Path(folder), wanted)]:
             verdicts.append(verdict)
-    write(verdicts, target)
+    write(verdicts, None if wanted else target)
     return 0 if all(verdict.good for verdict in verdicts) else 1
 
 
@@ -57,8 +59,6 @@ def _local(folder: Path, wanted: list[str]) -> Iterator[Verdict]:
 
 
 def _cluster(folder: Path, wanted: list[str]) -> Iterator[Verdict]:
-    from chaos.cluster import Nodes, nodes
-
     where, expected = "train, 2 workers, 3 nodes", None
     for fault in (Nodes.kill_busy, Nodes.preempt_busy):
         if wanted and fault.__name__ not in wanted:
@@ -78,5 +78,16 @@ def _told(verdict: Verdict, arena: Arena) -> Verdict:
     return verdict
 
 
+def _asked() -> list[str]:
+    of_nodes = (Nodes.kill_busy, Nodes.preempt_busy)
+    known = {fault.__name__ for _, chosen in LOCAL.values() for fault in (*chosen, *of_nodes)}
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("faults", nargs="*", help=f"of {', '.join(sorted(known))}")
+    asked: list[str] = parser.parse_args().faults
+    if unknown := set(asked) - known:
+        parser.error(f"no fault {unknown.pop()}; choices: {', '.join(sorted(known))}")
+    return asked
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], Path("results/chaos")))
+    sys.exit(main(_asked(), Path("results/chaos")))

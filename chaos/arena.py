@@ -101,6 +101,10 @@ class Arena:
         """Everything that the study's processes printed."""
         return (self.folder / "log.txt").read_text()
 
+    def says(self, words: str) -> bool:
+        """Whether they have printed this."""
+        return words in self.log()
+
     def until_epoch(self, key: str, epoch: int) -> None:
         """Wait until a trial is in the middle of the epoch after this one."""
         wait_for(f"epoch {epoch} of {key}", lambda: len(self.ledger.peek_rows(key)) >= epoch)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from functools import partial
 
 from chaos.arena import Arena
 from chaos.processes import kill_one, wait_for
@@ -11,6 +12,8 @@ from chaos.processes import kill_one, wait_for
 Popen = subprocess.Popen[str]
 Fault = Callable[[Arena, Popen], Popen]
 
+# What `maskgrid run` answers to a first signal and to a second.
+SAID = "stopping in good order", "stopped at once"
 # Second trial of the study: a pretraining, whose child waits for it.
 PRETRAIN = 1
 
@@ -102,8 +105,9 @@ def three_times(arena: Arena, driver: Popen) -> Popen:
 
 def _stopped(arena: Arena, driver: Popen, signals: list[signal.Signals]) -> Popen:
     arena.until_epoch(arena.keys[PRETRAIN], 2)
-    for number in signals:
+    for number, said in zip(signals, SAID, strict=False):
         os.kill(driver.pid, number)
+        wait_for(said, partial(arena.says, said))
     _ended(driver)
     return arena.start()
 

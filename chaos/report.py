@@ -14,13 +14,15 @@ from orchestrator.provenance import of_code, of_machine
 _HEADER = ("fault", "where", "survived", "same bytes", "trained twice", "epochs again", "s lost")
 
 
-def write(verdicts: Sequence[Verdict], folder: Path) -> None:
-    """Print the table and write it as JSON and Markdown."""
+def write(verdicts: Sequence[Verdict], folder: Path | None) -> None:
+    """Print the table and, given a folder, write it there as JSON and Markdown."""
     rows = [_row(verdict) for verdict in verdicts]
     table = Table(*_HEADER)
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+    if folder is None:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     found = {"provenance": {**of_code(), **of_machine()}, "faults": list(map(asdict, verdicts))}
     (folder / "faults.json").write_text(json.dumps(found, indent=2) + "\n")
