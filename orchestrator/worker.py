@@ -5,6 +5,8 @@ each worker of a TorchTrainer, or the trial's own Tune actor.
 """
 
 import io
+import os
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +134,12 @@ def train_inline(config: dict[str, Any]) -> None:
     """A one-worker trial in the calling process; see `train_fn_per_worker`."""
     ledger = Ledger(Store(config["store"]))
     device = torch.device("cuda" if config["gpu"] else "cpu")
-    train_trial(LedgerContext(ledger.spec(config["trial_key"]), ledger, device), config)
+    try:
+        train_trial(LedgerContext(ledger.spec(config["trial_key"]), ledger, device), config)
+    except torch.AcceleratorError:
+        # No try in this process can use the device again; Tune goes on in a new one.
+        traceback.print_exc()
+        os._exit(1)
 
 
 def train_trial(context: LedgerContext, config: dict[str, Any]) -> None:

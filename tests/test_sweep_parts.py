@@ -1,5 +1,7 @@
 """Parts of the sweep that need no cluster: restarts in process, and passing epochs on to Tune."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from orchestrator.store import Store
 from orchestrator.studyfile import read
 from orchestrator.sweep import _epochs, _with_restarts, labels
 from studies import StudyWriter
+
+ROOT = Path(__file__).parent.parent
 
 
 class Flaky:
@@ -76,3 +80,36 @@ def test_labels_show_the_first_cell_of_a_trial(write_study: StudyWriter) -> None
     assert all(isinstance(v, str | int | float) for one in shown.values() for v in one.values())
     again = next(asked for asked in graph.cells if asked.cell.name == "again")
     assert shown[str(again.pretrain)]["patch_size"] == 2
+
+
+DEVICE_LOST = """
+import sys, torch
+from orchestrator import worker
+from orchestrator.graph import TrialSpec
+from orchestrator.ledger import Ledger
+from orchestrator.store import Store
+from tests.tiny_trials import finetune
+
+def fail(*_):
+    raise torch.AcceleratorError("an illegal memory access was encountered")
+
+spec = TrialSpec(key="finetune-000000000000", recipe=finetune())
+Ledger(Store(sys.argv[1])).write_spec(spec)
+worker.fit = fail
+worker._images = lambda *_: None
+try:
+    worker.train_inline({"store": sys.argv[1], "trial_key": spec.key, "gpu": False, "threads": 1,
+                         "compiled": False, "provenance": {}, "cache": ""})
+finally:
+    print("another try in this process")
+"""
+
+
+def test_a_process_whose_device_failed_trains_nothing_more(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DEVICE_LOST, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "an illegal memory access" in done.stderr
+    assert "another try" not in done.stdout
+    # Nothing is said about the trial: it goes on in a new process.
+    assert Ledger(Store(str(tmp_path))).outcome("finetune-000000000000") is None
