@@ -37,7 +37,15 @@ def _bullet(words: str) -> Table:
 def _printed(header: list[str], body: list[list[str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for column in header:
-        table.add_column(column, justify="left" if column == header[0] else "right")
-    for row in body:
-        table.add_row(*row)
+        names = column == header[0]
+        table.add_column(
+            column, justify="left" if names else "right", overflow="fold", no_wrap=not names
+        )
+    for name, *values in body:
+        table.add_row(_breakable(name), *values)
     return table
+
+
+def _breakable(name: str) -> str:
+    """A cell's name of several axes, which a narrow terminal breaks between them."""
+    return ", ".join(part.strip() for part in name.split(","))

@@ -7,7 +7,15 @@ import pytest
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from orchestrator.report.figures.style import BASELINE, COLOURS, look
+from orchestrator.report.figures.style import (
+    BASELINE,
+    COLOURS,
+    COLUMN,
+    PAGE,
+    line_count,
+    look,
+    wrapped,
+)
 
 # Machado, Oliveira & Fernandes (2009), severity 1, on linear RGB.
 SEEN = {
@@ -60,3 +68,26 @@ def test_without_colour_marks_and_dashes_tell_lines_apart() -> None:
 def test_the_papers_three_lines_differ_in_grey_too() -> None:
     light = sorted(lab(linear(colour))[0] for colour in ("black", *COLOURS[:3], "white"))
     assert min(np.diff(light)) > 10
+
+
+CELL = "model.init=pytorch,mask_ratio=0.361872,finetune.optim.lr=0.00109894"
+
+
+def test_a_short_name_stays_as_it_is() -> None:
+    assert wrapped("20 %") == "20 %"
+    assert wrapped("patch 2x2, ratio 20 %") == "patch 2x2, ratio 20 %"
+
+
+@pytest.mark.parametrize("inches", [0.9, COLUMN / 2, COLUMN, PAGE])
+def test_a_long_cells_name_has_a_line_for_each_axis_and_is_never_cut(inches: float) -> None:
+    lines = wrapped(CELL, inches).split("\n")
+    assert max(map(len, lines)) <= 46 * inches / COLUMN or len(lines) == 1
+    assert "".join(lines).replace(" ", "").replace(",", "") == CELL.replace(",", "")
+    if inches == COLUMN / 2:
+        assert lines[:2] == ["model.init=pytorch", "mask_ratio=0.361872"]
+        assert lines[2:] == ["finetune.optim.lr =", "0.00109894"]
+
+
+def test_rows_are_as_high_as_the_longest_name_needs() -> None:
+    assert line_count([]) == 0
+    assert line_count(["a", "b\nc\nd", "e\nf"]) == 3

@@ -12,6 +12,7 @@ from orchestrator.report.figures.style import (
     GREY,
     Drawing,
     legend,
+    line_count,
     look,
     percent,
     wrapped,
@@ -29,7 +30,9 @@ def arms(filled: Filled, unit: str, chance: float | None) -> Iterator[Drawing]:
         return
 
     def draw() -> Figure:
-        figure = Figure(figsize=(COLUMN, 0.22 * len(found) + 0.6))
+        names = [wrapped(name, COLUMN / 2) for name, _ in found]
+        each = max(0.22, 0.13 * line_count(names))
+        figure = Figure(figsize=(COLUMN, each * len(found) + 0.6))
         axes = figure.subplots()
         handles: dict[str, object] = {}
         for place, (_, value) in enumerate(found):
@@ -43,7 +46,7 @@ def arms(filled: Filled, unit: str, chance: float | None) -> Iterator[Drawing]:
                     value.results, [place] * len(value.results), "o", color=GREY, markersize=4.5,
                     fillstyle="none",
                 )  # fmt: skip
-        axes.set_yticks(range(len(found)), [wrapped(name, COLUMN / 2) for name, _ in found])
+        axes.set_yticks(range(len(found)), names)
         axes.set(xlabel=unit, ylim=(len(found) - 0.5, -0.5), xlim=(0, None))
         axes.margins(x=0.05)
         if accuracy:
@@ -75,7 +78,7 @@ def along(filled: Filled, unit: str) -> Iterator[Drawing]:
             points = sorted((step, v.mean or 0.0, v.sd or 0.0) for k, step, v in cells if k == kind)
             xs, means, sds = zip(*points, strict=True)
             looks = look(index)
-            handles[named(series, kind)] = axes.errorbar(
+            handles[named(filled, series, kind)] = axes.errorbar(
                 xs, means, yerr=sds if any(sds) else None, color=looks.colour,
                 marker=looks.marker, linestyle="none", elinewidth=1,
             )  # fmt: skip

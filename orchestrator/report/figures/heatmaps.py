@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from orchestrator.report.figures.lines import BASE, axis_title, ordered, outside, rows
 from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, percent, wrapped
-from orchestrator.report.tables import Filled, Value, label
+from orchestrator.report.tables import Filled, Value
 
 Read = Callable[[Value], float | None]
 KINDS: dict[str, Read] = {
@@ -76,7 +76,7 @@ def grid_of(filled: Filled) -> Grid | None:
     for group in groups:
         at = {value.column: value for _, value in group.cells}
         cells.append([at.get(column) for column in columns])
-    names = [label(filled.table.columns, column) for column in columns]
+    names = [filled.label(filled.table.columns, column) for column in columns]
     base = dict(outside(filled).cells).get(BASE)
     return Grid(filled, [group.short for group in groups], names, cells, base)
 

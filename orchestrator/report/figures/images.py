@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from orchestrator.report.figures.heatmaps import grid_of
 from orchestrator.report.figures.lines import Curves, axis_title, outside, rows
-from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing
+from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, line_count, wrapped
 from orchestrator.report.tables import Filled
 
 Picture = npt.NDArray[np.uint8]
@@ -103,13 +103,17 @@ def _restored(cells: Sequence[tuple[str, list[Sample]]], title: str) -> Figure:
     # A narrow column of nothing after each pair holds the pairs apart.
     widths = [_GAP if not pictures else 1.0 for _, pictures in columns]
     width = PAGE if len(cells) > 1 else COLUMN
-    height = width / sum(widths) * len(samples) + 0.35
+    each = width / sum(widths)
+    # A name that is wider than its picture has lines of its own above both pictures of its pair.
+    names = {name: wrapped(name, 2 * each) for name, _ in cells if "\n" in wrapped(name, each)}
+    height = each * len(samples) + 0.35 + 0.13 * line_count(names.values())
     figure = Figure(figsize=(width, height), layout="compressed")
     places = figure.subplots(len(samples), len(columns), width_ratios=widths, squeeze=False)
     for axes, (name, pictures) in zip(places.T, columns, strict=True):
         for place, picture in zip_longest(axes, pictures):
             show(place, picture)
-        axes[0].set_title(name, loc="center", fontsize=7.5)
+        above, place = (names[name], "left") if name in names else ("", "center")
+        axes[0].set_title(f"{above}\nmasked" if above else name, loc=place, fontsize=7.5)
     figure.suptitle(title, fontsize=8)
     return figure
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from orchestrator.report.chosen import places
 from orchestrator.report.collect import Records
-from orchestrator.report.tables import AXES, Filled, Value, label
+from orchestrator.report.tables import AXES, Filled, Value
 from orchestrator.study import Scalar, StudySpec
 
 BASE = "baseline"
@@ -99,9 +99,9 @@ def rows(filled: Filled) -> list[Group]:
             at = {v.column: v for v in inside if (v.row, v.variant) == (row, variant)}
             names = [
                 ", ".join(filter(None, (name, variant)))
-                for name in (named(table.rows, row), label(table.rows, row))
+                for name in (named(filled, table.rows, row), filled.label(table.rows, row))
             ]
-            cells = [(named(table.columns, c), at[c]) for c in ordered(at)]
+            cells = [(named(filled, table.columns, c), at[c]) for c in ordered(at)]
             groups.append(Group(names[0], tuple(cells), names[1]))
     return groups
 
@@ -115,12 +115,12 @@ def outside(filled: Filled) -> Group:
 def columns(filled: Filled) -> list[str]:
     """Names of the table's columns, in order."""
     found = ordered(value.column for value in filled.values if value.row is not None)
-    return [named(filled.table.columns, column) for column in found]
+    return [named(filled, filled.table.columns, column) for column in found]
 
 
-def named(name: str, value: Scalar) -> str:
+def named(filled: Filled, name: str, value: Scalar) -> str:
     """A value with its axis: `patch 4x4`, `20 % masked`, `model.init he`."""
-    said = label(name, value)
+    said = filled.label(name, value)
     return f"{said} {axis(name)}" if name == "mask_ratio" else f"{axis(name)} {said}"
 
 

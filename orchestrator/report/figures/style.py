@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -62,8 +62,19 @@ def percent() -> PercentFormatter:
 
 
 def wrapped(words: str, inches: float = COLUMN) -> str:
-    """Words on as many lines as a width needs."""
-    return textwrap.fill(words, int(_LETTERS * inches / COLUMN))
+    """Words on as many lines as a width needs; each axis of a cell's long name has its own."""
+    letters = int(_LETTERS * inches / COLUMN)
+    if all(len(word) <= letters for word in words.split()):
+        return textwrap.fill(words, letters)
+    # An axis that is longer than its line is broken where its value begins.
+    parts = words.split(",")
+    lines = (part if len(part) <= letters else part.replace("=", " = ") for part in parts)
+    return "\n".join(textwrap.fill(line.strip(), letters) for line in lines)
+
+
+def line_count(words: Iterable[str]) -> int:
+    """Lines of the one that has most; 0 of none."""
+    return max((word.count("\n") + 1 for word in words), default=0)
 
 
 def legend(figure: Figure, handles: Mapping[str, Any], columns: int) -> None:
