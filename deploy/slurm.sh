@@ -25,6 +25,8 @@ PATH="$PWD/.venv/bin:$PATH"
 export PATH RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
 RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')
 export RAY_AUTH_TOKEN
+# Since Slurm 22.05 srun does not take this over from the job by itself.
+export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 on() { srun --nodes=1 --ntasks=1 --nodelist="$1" "${@:2}"; }
