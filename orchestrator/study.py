@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from model.config import (
     Config,
@@ -14,6 +14,7 @@ from model.config import (
     SyntheticImages,
 )
 from model.errors import InputError
+from orchestrator.outputs import taken
 from orchestrator.runtime import Count, Runtime
 
 Scalar = bool | int | float | str
@@ -115,6 +116,14 @@ class Table(Config):
     """Epoch the metric is read at; `best_on_dev` is the last where there is no dev set."""
     published: Literal["terentiev-2024/table-1", "terentiev-2024/table-2"] | None = None
     """Published values to print beside ours."""
+
+    @field_validator("name")
+    @classmethod
+    def _no_file_of_ours(cls, name: str) -> str:
+        # A table's files are named after it, and would replace what all tables are made from.
+        if file := taken(name):
+            raise ValueError(f"the results folder has its own {file}; choose another name")
+        return name
 
     @model_validator(mode="after")
     def _metric_exists(self) -> Self:

@@ -46,7 +46,10 @@ BASELINE: Asked = ("baseline", {}, [0.25])
 def both_stages(
     cells: list[tuple[str, dict[str, Any], list[tuple[float | str, float | str]]]], **mask: Any
 ) -> Records:
-    """Cells by name, mask and (loss, accuracy) a seed, or states; without a mask: no pretraining."""
+    """Cells by name, mask and (loss, accuracy) a seed, or states; without a mask: no pretraining.
+
+    Whatever else than the mask stands among the values, such as `model.init`, is in both recipes.
+    """
     trials, epochs, asked = [], [], []
     for name, values, found in cells:
         for seed, (loss, accuracy) in enumerate(found):
@@ -61,7 +64,12 @@ def both_stages(
                     "patch_size": values.get("patch_size"),
                     "ratio": values.get("mask_ratio"),
                 }
-                recipe = {"seed": seed, "kind": kind}
+                others = {
+                    axis: v
+                    for axis, v in values.items()
+                    if axis not in ("patch_size", "mask_ratio")
+                }
+                recipe = {"seed": seed, "kind": kind, **others}
                 if kind == "pretrain":
                     recipe["train"] = {"mask": {**patches, **mask}}
                 ended = isinstance(result, float)

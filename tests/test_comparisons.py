@@ -1,5 +1,7 @@
 """Cells against each other: who is paired with whom, and what is said to hold."""
 
+import itertools
+
 import pytest
 from hand_records import BASELINE, both_stages, cell, records
 from scipy import stats
@@ -12,7 +14,7 @@ from orchestrator.report.comparisons import (
     best_of,
     outstanding,
 )
-from orchestrator.report.statistics import IMAGES, holm
+from orchestrator.report.statistics import IMAGES, holm, seeds_needed
 from orchestrator.report.tables import fill_table
 from orchestrator.study import TABLE_1, TABLE_2, Table
 
@@ -70,6 +72,34 @@ def test_the_best_stands_out_only_if_every_other_is_apart_and_known() -> None:
         assert outstanding(fill_table(TABLE_2, records([*clear, other]))) is None
     # Nor does one alone.
     assert outstanding(fill_table(TABLE_2, records([SMALL]))) is None
+
+
+def test_a_comparison_with_the_best_counts_as_one_of_all_pairs() -> None:
+    cells = [ALONE, SMALL, LARGE, cell(8, 0.2, 0.20, 0.26, 0.21)]
+    found = {each.cell: each for each in against_best(fill_table(TABLE_2, records(cells)))}
+    # The slow obvious version: six pairs, each of which could have been one with the best.
+    ps = {
+        frozenset((one[0], other[0])): stats.ttest_rel(one[2], other[2]).pvalue
+        for one, other in itertools.combinations(cells, 2)
+    }
+    with_best = sorted((p, *(pair - {SMALL[0]})) for pair, p in ps.items() if SMALL[0] in pair)
+    expected = [p * left for (p, _), left in zip(with_best, (6, 5, 4), strict=True)]
+    shown = [found[name].p_holm for _, name in with_best]
+    assert shown == pytest.approx([min(1, max(expected[: i + 1])) for i in range(3)])
+    # Holm over all six, of which the other three are small too, is never above it.
+    full = dict(zip(ps, holm([*ps.values()]), strict=True))
+    for (_, name), ours in zip(with_best, shown, strict=True):
+        assert (full[frozenset((SMALL[0], name))] or 0) <= (ours or 0) + 1e-12
+    # Seeds that would be needed share the level among the six too.
+    seeds = [one - other for one, other in zip(LARGE[2], SMALL[2], strict=True)]
+    assert found[LARGE[0]].seeds_needed == seeds_needed(seeds, tests=6)
+
+
+def test_only_cells_with_a_result_could_have_been_the_best() -> None:
+    waiting = [cell(size, 0.2, "waiting") for size in (8, 16)]
+    [found] = against_best(fill_table(TABLE_2, records([ALONE, SMALL, *waiting])))
+    # One pair: nothing to correct for.
+    assert found.p_holm == found.difference.p
 
 
 def test_the_best_loss_is_the_lowest_and_of_reconstructions_there_is_none() -> None:

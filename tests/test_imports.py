@@ -26,7 +26,7 @@ FILES = {
 LIGHT = [
     "model.config", "model.rows", "model.errors",
     *(f"orchestrator.{name}" for name in (
-        "study", "runtime", "studyfile", "loader", "mistakes", "recipes", "graph", "store", "paths", "ledger", "records", "resources",
+        "study", "outputs", "runtime", "studyfile", "loader", "mistakes", "recipes", "graph", "store", "paths", "ledger", "records", "resources",
         "growth", "names", "doctor", "budget",
         "lease", "remembered", "stock", "deletion", "housekeeping",
     )),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hand_records import BASELINE, cell, records
 
@@ -86,6 +87,41 @@ def test_words_stand_in_the_order_of_the_study() -> None:
 )  # fmt: skip
 def test_axis_values_are_printed_as_in_the_paper(axis: str, value: Any, text: str) -> None:
     assert label(axis, value) == text
+
+
+def test_values_that_agree_to_six_digits_are_printed_with_more() -> None:
+    rates = (1.234561e-4, 1.2345612e-4)
+    cells = [
+        (f"lr={lr},p", {"finetune.optim.lr": lr, "patch_size": 2, "mask_ratio": 0.2}, [0.5 + i / 4])
+        for i, lr in enumerate(rates)
+    ]
+    # As an axis beside the table's own, no cell takes the other's place.
+    _, body = grid(fill_table(TABLE_2, records(cells)))
+    assert body == [
+        ["2x2, finetune.optim.lr=0.0001234561", "50.0%"],
+        ["2x2, finetune.optim.lr=0.00012345612", "75.0%"],
+    ]
+    # Nor do two columns, or two rows, read the same.
+    table = TABLE_2.model_copy(update={"columns": "finetune.optim.lr"})
+    header, body = grid(fill_table(table, records(cells)))
+    assert header == ["patch", "0.0001234561", "0.00012345612"]
+    assert body == [["2x2, mask_ratio=20 %", "50.0%", "75.0%"]]
+
+
+@pytest.mark.parametrize(
+    "ratios", [(1 / 3, 0.33333), (0.3, 0.1 + 0.2), (0.3, np.nextafter(0.3, 1))]
+)
+def test_ratios_that_agree_as_percentages_are_printed_with_more_digits(
+    ratios: tuple[float, float],
+) -> None:
+    found = [("patch_size=" + str(i), {"patch_size": 2, "mask_ratio": float(r)}, [0.5]) for i, r in enumerate(ratios)]  # fmt: skip
+    header, body = grid(fill_table(TABLE_2, records(found)))
+    assert len(set(header)) == 3
+    # By the numbers themselves, in their order.
+    assert [float(name.removesuffix(" %")) / 100 for name in header[1:]] == pytest.approx(
+        sorted(ratios)
+    )
+    assert body == [["2x2", "50.0%", "50.0%"]]
 
 
 # --- beside the paper -------------------------------------------------------------------------

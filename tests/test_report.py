@@ -64,7 +64,7 @@ def test_check_fails_where_a_claim_is_contradicted(
     code: int,
     outcome: str,
 ) -> None:
-    study = write_study(space=SPACE)
+    study = write_study(space=SPACE, seeds=[0, 1, 2])
     fill(study, loss)
     assert report(monkeypatch, study, "--check") == code
     # The verdict is printed and written, whatever the code; without --check it is no failure.

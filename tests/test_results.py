@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from model.errors import InputError
 from orchestrator.graph import expand
@@ -24,7 +25,7 @@ from orchestrator.report.longform import to_arrow, to_csv
 from orchestrator.report.published import TABLES
 from orchestrator.report.results import prepare, write_results
 from orchestrator.store import Store
-from orchestrator.study import StudySpec
+from orchestrator.study import TABLE_1, StudySpec
 from orchestrator.studyfile import read
 from studies import TINY, merged
 
@@ -90,6 +91,16 @@ def test_pictures_and_figures_stand_beside_the_tables(tmp_path: Path) -> None:
     assert names - {"samples.parquet"} == {
         f"{name}.{kind}" for name in hand.drawn(study(), found, pictures) for kind in ("svg", "png")
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    {file.rpartition(".")[0] for file in COMPLETE | {"samples.parquet"}} - {"table_1", "table_2"},
+)
+def test_no_table_may_replace_another_file(name: str) -> None:
+    # All other files that are written: a table of such a name would destroy the records.
+    with pytest.raises(ValidationError, match=f"the results folder has its own {name}"):
+        TABLE_1.model_validate({**TABLE_1.model_dump(), "name": name})
 
 
 def test_each_table_is_returned_as_it_was_written(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ def test_mistakes_of_form_do_not_hide_others(write_study: StudyWriter) -> None:
         ({"seeds": ["1"]}, "seeds[0]: '1': Input should be a valid integer"),
         ({"baseline": 1}, "baseline: 1: Input should be a valid boolean"),
         ({"tables": [{"name": "t", "title": "T", "kind": "pretrain", "metric": "val_loss", "rows": "patch"}]}, "tables[0].rows: 'patch': no such axis; the space has: "),
+        ({"tables": [{"name": "trials", "title": "T", "kind": "pretrain", "metric": "val_loss"}]}, "tables[0].name: 'trials': the results folder has its own trials.parquet; choose another name"),
         ({"name": "../up"}, "name: '../up': "),
         ({"pretrain": {"optim": {"lr": float("nan")}}}, "pretrain.optim.lr: nan: "),
     ],

@@ -12,24 +12,50 @@ from orchestrator.report.tables import Filled, Value, label
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """Losses by patch size, all else equal: one block a mask ratio and seed."""
+class Setting:
+    """Losses by patch size at one mask ratio, all else equal."""
 
+    ratio: str
+    """As printed. It comes again for each value of what else the study varies."""
     sizes: tuple[int, ...]
-    """Patch sizes in pixels, ascending."""
-    settings: tuple[tuple[str, tuple[tuple[float, ...], ...]], ...]
-    """(mask ratio as printed, a block a seed: losses in order of size). A ratio comes again for
-    each value of what else the study varies; seeds that lack a size are left out."""
+    """Patch sizes in pixels that the study asks for here, ascending; two or more."""
+    by_seed: Mapping[int, tuple[float, ...]]
+    """Losses in order of size; seeds that lack one are left out."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """What the study asks about the loss by patch size."""
+
+    settings: tuple[Setting, ...]
 
     @property
-    def complete(self) -> list[tuple[float, ...]]:
-        """Every block."""
-        return [block for _, blocks in self.settings for block in blocks]
+    def sizes(self) -> tuple[int, ...]:
+        """Patch sizes in pixels that any setting has, ascending."""
+        return tuple(sorted({size for setting in self.settings for size in setting.sizes}))
+
+    @property
+    def by_seed(self) -> list[tuple[float, ...]]:
+        """One block a seed: the mean loss of each size over the settings that have every size.
+
+        Settings of one seed are no blocks of their own: their masks are nested and they share
+        initialisation and order, so that their noise goes together (correlations of 0.4 to 0.8
+        were measured between mask ratios).
+        """
+        full = [setting.by_seed for setting in self.settings if setting.sizes == self.sizes]
+        seeds = sorted({seed for blocks in full for seed in blocks})
+        found = [[blocks[seed] for blocks in full if seed in blocks] for seed in seeds]
+        return [tuple(map(statistics.fmean, zip(*rows, strict=True))) for rows in found]
 
     @property
     def rises(self) -> list[float]:
         """Change of the mean over seeds at each step from one size to the next."""
         return [statistics.fmean(changes) for _, changes in self._steps()]
+
+    @property
+    def all_known(self) -> bool:
+        """Whether every setting has a seed with all the sizes that were asked for."""
+        return all(setting.by_seed for setting in self.settings)
 
     def confirmed_falls(self) -> list[str]:
         """Steps at which seeds confirm that the loss falls (paired t, Holm over all steps)."""
@@ -42,17 +68,19 @@ class Blocks:
         ]
 
     def _steps(self) -> Iterator[tuple[str, list[float]]]:
-        for setting, blocks in self.settings:
-            for index in range(len(self.sizes) - 1 if blocks else 0):
-                below, above = self.sizes[index : index + 2]
-                changes = [block[index + 1] - block[index] for block in blocks]
-                yield f"{setting}, {below}x{below} to {above}x{above}", changes
+        for setting in self.settings:
+            for index in range(len(setting.sizes) - 1 if setting.by_seed else 0):
+                below, above = setting.sizes[index : index + 2]
+                changes = [block[index + 1] - block[index] for block in setting.by_seed.values()]
+                yield f"{setting.ratio}, {below}x{below} to {above}x{above}", changes
 
 
 def loss_blocks(filled: Filled, records: Records) -> Blocks | None:
-    """The losses of a pretraining table by patch size; None if the study has one size alone.
+    """The losses of a pretraining table by patch size; None if the study asks for no two sizes.
 
-    Equal trials that several cells ask for count once; plain autoencoders have no patches.
+    Equal trials that several cells ask for count once; plain autoencoders have no patches. What is
+    asked for at one size alone, such as a control of another initialisation, says nothing about
+    sizes and is left out; what has two, but no results, stays.
     """
     losses = _by_trial(filled, records)
     asked: dict[str, dict[int, dict[int, float | None]]] = {}
@@ -62,11 +90,9 @@ def loss_blocks(filled: Filled, records: Records) -> Blocks | None:
             if size is not None:
                 seeds = asked.setdefault(setting, {}).setdefault(trial["seed"], {})
                 seeds[size] = losses[trial["trial_key"]]
-    sizes = sorted({size for seeds in asked.values() for row in seeds.values() for size in row})
-    if len(sizes) < 2:
-        return None
-    settings = [(_ratio(name), tuple(_whole(seeds, sizes))) for name, seeds in asked.items()]
-    return Blocks(tuple(sizes), tuple(settings))
+    settings = [_of_sizes(name, seeds) for name, seeds in asked.items()]
+    several = tuple(setting for setting in settings if len(setting.sizes) > 1)
+    return Blocks(several) if several else None
 
 
 def masked_pairs(filled: Filled, records: Records) -> list[tuple[Value, Value]]:
@@ -93,11 +119,14 @@ def _by_trial(filled: Filled, records: Records) -> dict[str, float | None]:
     }
 
 
-def _whole(seeds: Mapping[int, Mapping[int, float | None]], sizes: list[int]) -> Iterator[Any]:
-    for row in seeds.values():
-        block = tuple(row.get(size) for size in sizes)
-        if None not in block:
-            yield block
+def _of_sizes(name: str, seeds: Mapping[int, Mapping[int, float | None]]) -> Setting:
+    sizes = sorted({size for row in seeds.values() for size in row})
+    by_seed = {}
+    for seed, row in seeds.items():
+        block = [loss for size in sizes if (loss := row.get(size)) is not None]
+        if len(block) == len(sizes):
+            by_seed[seed] = tuple(block)
+    return Setting(_ratio(name), tuple(sizes), by_seed)
 
 
 def _mask(recipe: Mapping[str, Any]) -> dict[str, Any]:

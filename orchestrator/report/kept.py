@@ -7,6 +7,7 @@ import pyarrow as pa
 import yaml
 
 from model.errors import InputError
+from orchestrator import outputs
 from orchestrator.loader import load_yaml
 from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
 from orchestrator.report.collect import Records
@@ -16,7 +17,7 @@ from orchestrator.studyfile import checked
 
 def is_results(path: Path) -> bool:
     """Whether a path is a results folder and no study file."""
-    return (path / "trials.parquet").is_file()
+    return (path / outputs.TRIALS).is_file()
 
 
 def study_of(folder: Path) -> StudySpec:
@@ -25,7 +26,7 @@ def study_of(folder: Path) -> StudySpec:
     Raises:
         InputError: there is no readable study.
     """
-    path = folder / "study.yaml"
+    path = folder / outputs.STUDY
     try:
         written: Any = load_yaml(path.read_text(encoding="utf-8"))
         if "path" not in written["data"] and written["data"]["source"] != "synthetic":
@@ -42,17 +43,16 @@ def records_of(folder: Path) -> Records:
     Raises:
         InputError: a record is missing or damaged.
     """
-    samples = folder / "samples.parquet"
+    samples = folder / outputs.SAMPLES
     return Records(
-        trials=_record(folder, "trials", TRIALS),
-        epochs=_record(folder, "epochs", EPOCHS),
-        cells=_record(folder, "cells", CELLS),
-        samples=_record(folder, "samples", SAMPLES) if samples.exists() else None,
+        trials=_record(folder / outputs.TRIALS, TRIALS),
+        epochs=_record(folder / outputs.EPOCHS, EPOCHS),
+        cells=_record(folder / outputs.CELLS, CELLS),
+        samples=_record(samples, SAMPLES) if samples.exists() else None,
     )
 
 
-def _record(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
-    path = folder / f"{name}.parquet"
+def _record(path: Path, schema: pa.Schema) -> pa.Table:
     try:
         return from_parquet(path.read_bytes(), schema)
     except (OSError, InputError) as error:

@@ -12,7 +12,7 @@ from orchestrator.report.comparisons import (
     outstanding,
 )
 from orchestrator.report.statistics import Difference, bootstrap
-from orchestrator.report.tables import AXES, Filled, Value, label
+from orchestrator.report.tables import AXES, Filled, Value
 from orchestrator.study import Scalar
 
 Grid = tuple[list[str], list[list[str]]]
@@ -54,7 +54,7 @@ def grid(filled: Filled, show: Show) -> Grid:
     table = filled.table
     inside = [value for value in filled.values if value.row is not None]
     columns = _ordered(value.column for value in inside)
-    header = [AXES.get(table.rows, table.rows), *(label(table.columns, c) for c in columns)]
+    header = [AXES.get(table.rows, table.rows), *(filled.label(table.columns, c) for c in columns)]
     if not columns:  # a study of arms alone
         header = ["cell", table.metric]
     body = [
@@ -66,7 +66,7 @@ def grid(filled: Filled, show: Show) -> Grid:
     for row in _ordered(value.row for value in inside):
         for variant in dict.fromkeys(value.variant for value in inside if value.row == row):
             found = [at.get((row, variant, column)) for column in columns]
-            name = ", ".join(filter(None, (label(table.rows, row), variant)))
+            name = ", ".join(filter(None, (filled.label(table.rows, row), variant)))
             body.append([name, *(show(v) if v else "" for v in found)])
     return header, body
 
@@ -75,7 +75,8 @@ def name_of(filled: Filled, value: Value) -> str:
     """A cell as the table's labels call it: `4x4 at 20 %`."""
     if value.row is None or value.column is None:
         return value.cell
-    row, column = label(filled.table.rows, value.row), label(filled.table.columns, value.column)
+    row = filled.label(filled.table.rows, value.row)
+    column = filled.label(filled.table.columns, value.column)
     return ", ".join(filter(None, (f"{row} at {column}", value.variant)))
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from orchestrator.ledger import YARDSTICKS
 from orchestrator.report import statistics
 from orchestrator.report.comparisons import Comparison, beside_paper, outstanding
-from orchestrator.report.tables import Filled, Value, label
+from orchestrator.report.tables import Filled, Value
 from orchestrator.report.verdicts import Verdict
 
 # Raise it when a column changes its meaning or goes away; adding one does not need it.
@@ -68,8 +68,8 @@ def _row(filled: Filled, value: Value, best: bool) -> dict[str, Any]:
     counted = filled.is_accuracy and filled.val_images and value.mean is not None
     return {
         "cell": value.cell,
-        "row": None if value.row is None else label(table.rows, value.row),
-        "column": None if value.column is None else label(table.columns, value.column),
+        "row": None if value.row is None else filled.label(table.rows, value.row),
+        "column": None if value.column is None else filled.label(table.columns, value.column),
         "variant": value.variant,
         "metric": table.metric,
         "mean": value.mean,
@@ -90,6 +90,7 @@ def _row(filled: Filled, value: Value, best: bool) -> dict[str, Any]:
     }
 
 
+_HOLM = "probability, Holm over one table and `against`; against best: over all pairs of cells"
 COMPARISONS = pa.schema(
     [
         _text("table", "name", null=False),
@@ -101,7 +102,7 @@ COMPARISONS = pa.schema(
         _field("low", pa.float64(), "see column unit; 95 % interval"),
         _field("high", pa.float64(), "see column unit; 95 % interval"),
         _field("p", pa.float64(), "probability, two-sided"),
-        _field("p_holm", pa.float64(), "probability, Holm over one table and `against`"),
+        _field("p_holm", pa.float64(), _HOLM),
         _field("p_sign_flips", pa.float64(), "probability, no normality assumed"),
         _field("n", pa.int64(), "pairs, one a seed", null=False),
         _text("test", "what interval and p rest on", null=False),

@@ -66,7 +66,7 @@ def _best(filled: Filled) -> str:
         return f"{head}, by one seed, which does not tell cells from the noise between seeds."
     closest = max(found, key=lambda each: 1.0 if each.difference.p is None else each.difference.p)
     if closest.holds:
-        worst = f"paired t, Holm, largest p {closest.p_holm:.2g}"
+        worst = f"paired t, Holm over all pairs, largest p {closest.p_holm:.2g}"
         return f"{head}, apart from every other cell ({worst})."
     return f"{head}, not told apart from {_versus(filled, closest)}"
 
@@ -74,7 +74,7 @@ def _best(filled: Filled) -> str:
 def _versus(filled: Filled, found: Comparison) -> str:
     [other] = [value for value in filled.values if value.cell == found.cell]
     points = " points" if filled.is_accuracy else ""
-    p = "" if found.p_holm is None else f", p {found.p_holm:.2g} by Holm"
+    p = "" if found.p_holm is None else f", p {found.p_holm:.2g} by Holm over all pairs"
     head = f"{name_of(filled, other)} ({show_difference(filled, found.difference)}{points}{p}): "
     if found.seeds_needed is None:
         return f"{head}no number of seeds up to {statistics.MOST_SEEDS} can be named that would."

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from model.errors import InputError
+from orchestrator import outputs
 from orchestrator.records import table_of, to_parquet
 from orchestrator.report import verdicts
 from orchestrator.report.collect import Records
@@ -26,8 +27,6 @@ from orchestrator.report.tables import Filled, fill_table
 from orchestrator.report.verdicts import Verdict
 from orchestrator.store import Store
 from orchestrator.study import StudySpec
-
-PAGE = "report.html"
 
 
 def prepare(folder: Path) -> Store:
@@ -55,7 +54,7 @@ def write_results(
     """
     store = Store(str(folder))
     recorded = _recorded(study, records)
-    redraw = redraw or store.read(PAGE) is None
+    redraw = redraw or store.read(outputs.PAGE) is None
     redraw = redraw or any(store.read(name) != content for name, content in recorded.items())
     filled = [fill_table(table, records) for table in study.tables]
     found = verdicts.verdicts(study, records)
@@ -69,10 +68,13 @@ def write_results(
 
 def _recorded(study: StudySpec, records: Records) -> dict[str, bytes]:
     """What everything else is made from."""
-    tables = {"trials": records.trials, "epochs": records.epochs, "cells": records.cells}
-    tables |= {} if records.samples is None else {"samples": records.samples}
-    files = {f"{name}.parquet": to_parquet(table) for name, table in tables.items()}
-    return {"study.yaml": study_yaml(study).encode(), **files}
+    tables = {
+        outputs.TRIALS: records.trials, outputs.EPOCHS: records.epochs,
+        outputs.CELLS: records.cells,
+    }  # fmt: skip
+    tables |= {} if records.samples is None else {outputs.SAMPLES: records.samples}
+    files = {name: to_parquet(table) for name, table in tables.items()}
+    return {outputs.STUDY: study_yaml(study).encode(), **files}
 
 
 def _told(tables: list[Filled], found: list[Verdict]) -> dict[str, bytes]:
@@ -87,9 +89,9 @@ def _told(tables: list[Filled], found: list[Verdict]) -> dict[str, bytes]:
     ]
     return {
         **files,
-        "comparisons.parquet": to_parquet(table_of(COMPARISONS, compared)),
-        "verdicts.parquet": to_parquet(table_of(VERDICTS, verdict_rows(found))),
-        "verdicts.md": verdicts.to_markdown(found).encode(),
+        outputs.COMPARISONS: to_parquet(table_of(COMPARISONS, compared)),
+        outputs.VERDICTS: to_parquet(table_of(VERDICTS, verdict_rows(found))),
+        outputs.VERDICTS_TEXT: verdicts.to_markdown(found).encode(),
     }
 
 
@@ -101,7 +103,7 @@ def _drawn(
 
     images = dict(figures(study, records, tables, records.samples))
     yield from images.items()
-    yield PAGE, page(study, records, tables, found, images)
+    yield outputs.PAGE, page(study, records, tables, found, images)
 
 
 def results_as_json(study: StudySpec, folder: Path) -> dict[str, Any]:
@@ -110,8 +112,8 @@ def results_as_json(study: StudySpec, folder: Path) -> dict[str, Any]:
     return {
         "study": study.name,
         "tables": {table.name: _rows(folder / f"{table.name}.parquet") for table in study.tables},
-        "comparisons": _rows(folder / "comparisons.parquet"),
-        "verdicts": _rows(folder / "verdicts.parquet"),
+        "comparisons": _rows(folder / outputs.COMPARISONS),
+        "verdicts": _rows(folder / outputs.VERDICTS),
     }
 
 

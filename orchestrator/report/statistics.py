@@ -144,13 +144,19 @@ def bootstrap(values: Sequence[float]) -> tuple[float, float] | None:
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """p values adjusted for their number (Holm 1979); None stays and does not count."""
+def holm(ps: Sequence[float | None], family: int = 0) -> list[float | None]:
+    """p values adjusted for their number (Holm 1979); None stays and does not count.
+
+    Args:
+        family: how many tests these were chosen from after looking, if more. The others are
+            taken to have p = 1: Holm over all of them would give the same p values or lower ones.
+    """
     order = sorted((p, index) for index, p in enumerate(ps) if p is not None)
+    tests = max(family, len(order))
     adjusted: list[float | None] = [None] * len(ps)
     highest = 0.0
     for rank, (p, index) in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * p))
+        highest = max(highest, min(1.0, (tests - rank) * p))
         adjusted[index] = highest
     return adjusted
 

@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,8 @@ class Filled:
     values: tuple[Value, ...]
     val_images: int | None = None
     """Validation images behind each result; None for other images, or where nothing says."""
+    digits: Mapping[str, int] = field(default_factory=dict)
+    """Axis -> significant digits that tell its values apart; six where nothing is said."""
 
     @property
     def is_accuracy(self) -> bool:
@@ -82,6 +84,10 @@ class Filled:
         """Whether any cell has a published value."""
         return any(value.published is not None for value in self.values)
 
+    def label(self, axis: str, value: Scalar) -> str:
+        """An axis value as printed; no two values of this table's cells read the same."""
+        return label(axis, value, self.digits.get(axis, DIGITS))
+
 
 def fill_table(table: Table, records: Records) -> Filled:
     """Read a table's metric for every cell of the study that has a trial of its kind."""
@@ -92,23 +98,47 @@ def fill_table(table: Table, records: Records) -> Filled:
         if cell[f"{table.kind}_key"]:
             by_cell.setdefault(cell["cell"], []).append(cell)
     scratch = _scratch(by_cell, trials) if table.kind == "finetune" else {}
+    digits = _digits(json.loads(cells[0]["values"]) for cells in by_cell.values())
     values = [
-        _value(table, cells, trials, found, scratch.get(name)) for name, cells in by_cell.items()
+        _value(table, cells, trials, found, scratch.get(name), digits)
+        for name, cells in by_cell.items()
     ]
     images = val_images(trials.values()) if table.metric.startswith("val_") else None
-    return Filled(table, tuple(values), images)
+    return Filled(table, tuple(values), images, digits)
 
 
 AXES = {"patch_size": "patch", "mask_ratio": "masked"}
+DIGITS = 6
 
 
-def label(axis: str, value: Scalar) -> str:
-    """An axis value as the paper prints it: `4x4`, `20 %`."""
+def label(axis: str, value: Scalar, digits: int = DIGITS) -> str:
+    """An axis value as the paper prints it: `4x4`, `20 %`.
+
+    Args:
+        digits: significant ones of a real number, 6 to 19; a percentage has two fewer.
+    """
     if axis == "patch_size":
         return f"{value}x{value}"
     if axis == "mask_ratio" and isinstance(value, float):
-        return f"{100 * value:.4g} %"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+        return f"{100 * value:.{digits - 2}g} %"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def _digits(cells: Iterable[Mapping[str, Scalar]]) -> dict[str, int]:
+    """Axis -> fewest significant digits at which no two of its values read the same."""
+    found: dict[str, set[Scalar]] = {}
+    for values in cells:
+        for axis, value in values.items():
+            found.setdefault(axis, set()).add(value)
+    return {axis: _needed(axis, values) for axis, values in found.items()}
+
+
+def _needed(axis: str, values: set[Scalar]) -> int:
+    # 17 digits tell any two doubles apart; a percentage has two fewer than are asked for.
+    enough = (
+        n for n in range(DIGITS, 19) if len({label(axis, v, n) for v in values}) == len(values)
+    )
+    return next(enough, 19)
 
 
 def _scratch(by_cell: Mapping[str, list[Row]], trials: Mapping[str, Row]) -> dict[str, str]:
@@ -128,6 +158,7 @@ def _value(
     trials: Mapping[str, Row],
     found: Mapping[str, Row],
     scratch: str | None,
+    digits: Mapping[str, int],
 ) -> Value:
     name, values = cells[0]["cell"], json.loads(cells[0]["values"])
     row, column = values.pop(table.rows, None), values.pop(table.columns, None)
@@ -140,7 +171,7 @@ def _value(
         cell=name,
         row=row if inside else None,
         column=column if inside else None,
-        variant=", ".join(f"{axis}={label(axis, value)}" for axis, value in values.items()),
+        variant=", ".join(f"{axis}={label(axis, v, digits[axis])}" for axis, v in values.items()),
         by_seed=by_seed,
         asked=len(cells),
         missing=missing,

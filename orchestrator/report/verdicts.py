@@ -75,24 +75,34 @@ def to_markdown(found: Sequence[Verdict]) -> str:
 
 
 def loss_grows(blocks: Blocks) -> Verdict:
-    """Page's trend test (1963): the order of the patch sizes within each mask ratio and seed.
+    """Page's trend test (1963): the order of the patch sizes within each seed.
 
-    Without an effect every order within a block is as likely as any other. A fall that seeds
-    confirm between two sizes (paired t, Holm) contradicts `at every ratio` whatever the trend.
-    Blocks count as independent replicates; with one seed that means: the ratios do.
+    Without an effect every order within a block is as likely as any other. The blocks are the
+    seeds, each the mean over mask ratios, since only seeds are independent of each other. `At
+    every ratio` takes more: that the mean over seeds grows at every step. A fall that seeds
+    confirm between two sizes (paired t, Holm) contradicts it whatever the trend.
     """
     sizes = ", ".join(f"{size}x{size}" for size in blocks.sizes)
+    seeds = blocks.by_seed
     behind = (
-        f"{_count(len(blocks.complete), 'block')}, one a mask ratio and seed; patch sizes {sizes}"
+        f"{_count(len(seeds), 'block')}, one a seed, mean over mask ratios; patch sizes {sizes}"
     )
-    if len(blocks.sizes) < 3 or len(blocks.complete) < 2:
-        words = "To test it takes three patch sizes, and results in two blocks."
-        return Verdict(LOSS_GROWS, None, f"{_steps(blocks)} {words}", behind)
-    statistic, grows, falls = trend(blocks.complete)
+    if words := _untested(len(blocks.sizes), len(seeds)):
+        return Verdict(LOSS_GROWS, None, f"{_steps(blocks)} {words}", f"no test; {behind}")
+    statistic, grows, falls = trend(seeds)
     p = min(1.0, 2 * min(grows, falls))
     holds, words = _loss_verdict(blocks, p, grows < falls)
     behind = f"Page's L = {statistic:g}, two-sided p = {p:.2g}; {behind}"
     return Verdict(LOSS_GROWS, holds, f"{_steps(blocks)} {words}", behind)
+
+
+def _untested(sizes: int, seeds: int) -> str:
+    """Why there is no test; empty where there is one."""
+    if sizes < 3:
+        return "To test it takes three patch sizes."
+    if seeds == 0:
+        return "To test it takes two seeds with a result at every patch size."
+    return "One seed does not tell that from the noise between seeds." if seeds == 1 else ""
 
 
 def _steps(blocks: Blocks) -> str:
@@ -107,7 +117,7 @@ def _loss_verdict(blocks: Blocks, p: float, grows: bool) -> tuple[bool | None, s
         return None, "Noise could explain such an order."
     if not grows:
         return False, "Noise does not explain that it falls."
-    if min(blocks.rises) <= 0 or not all(found for _, found in blocks.settings):
+    if min(blocks.rises) <= 0 or not blocks.all_known:
         return None, "Noise does not explain the trend; growth at every ratio is not shown."
     return True, "Noise does not explain such an order."
 

@@ -1,0 +1,65 @@
+"""Losses by patch size as blocks: one a seed, since only seeds are independent."""
+
+import re
+
+import numpy as np
+import pytest
+
+from orchestrator.report.blocks import Blocks, Setting
+from orchestrator.report.verdicts import loss_grows
+
+TABLES = 600
+
+
+def setting(ratio: str, *losses: tuple[float, ...]) -> Setting:
+    """Losses of the sizes 2, 4, 8..., a tuple a seed."""
+    sizes = tuple(2 ** (index + 1) for index in range(len(losses[0])))
+    return Setting(ratio, sizes, dict(enumerate(losses)))
+
+
+def test_a_seeds_block_is_its_mean_over_the_ratios_that_have_every_size() -> None:
+    whole = setting("20 %", (1.0, 2.0, 3.0), (2.0, 4.0, 6.0))
+    one_seed = Setting("40 %", (2, 4, 8), {1: (4.0, 4.0, 4.0)})
+    two_sizes = setting("60 %", (9.0, 9.0), (9.0, 9.0))
+    blocks = Blocks((whole, one_seed, two_sizes))
+    assert blocks.sizes == (2, 4, 8)
+    assert blocks.by_seed == [(1.0, 2.0, 3.0), (3.0, 4.0, 5.0)]
+    # Steps are counted wherever there are two sizes.
+    assert blocks.rises == [1.5, 1.5, 0.0, 0.0, 0.0]
+    assert blocks.all_known and not Blocks((whole, Setting("40 %", (2, 4, 8), {}))).all_known
+
+
+def test_noise_that_ratios_share_is_no_trend() -> None:
+    random = np.random.default_rng(0)
+    ps = []
+    for _ in range(TABLES):
+        # No effect at all; correlation 0.8 between the ratios of one seed, as was measured.
+        shared, own = random.normal(0, 0.8**0.5, (3, 3)), random.normal(0, 0.2**0.5, (3, 3, 3))
+        ps.append(p_of(Blocks(tuple(setting("", *map(tuple, shared + each)) for each in own))))
+    # As often as the level says, or less. With each ratio a block of its own it is one in five.
+    assert np.mean(np.array(ps) < 0.05) < 0.06
+
+
+def p_of(blocks: Blocks) -> float:
+    [p] = re.findall(r"two-sided p = ([\d.e-]+)", loss_grows(blocks).statistic)
+    return float(p)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seeds", "words"),
+    [
+        (2, 3, "takes three patch sizes."),
+        (3, 0, "takes two seeds with a result at every patch size."),
+        (3, 1, "One seed does not tell that from the noise between seeds."),
+    ],
+)
+def test_what_cannot_be_tested_says_why(sizes: int, seeds: int, words: str) -> None:
+    each = Setting(
+        "20 %", (2, 4, 8)[:sizes], {seed: (0.1, 0.2, 0.3)[:sizes] for seed in range(seeds)}
+    )
+    found = loss_grows(Blocks((each, each)))
+    assert found.holds is None
+    # What is seen is told all the same.
+    steps = 2 * (sizes - 1) if seeds else 0
+    assert found.words.startswith(f"It grows at {steps} of {steps} steps")
+    assert found.words.endswith(words) and found.statistic.startswith("no test; ")
