@@ -1,6 +1,7 @@
 """A study: what is trained, over which axes, and which tables it fills. One YAML file holds it."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -148,6 +149,19 @@ TABLE_2 = Table(
 )
 
 
+def _tables(space: Mapping[str, Axis]) -> tuple[Table, ...]:
+    paper = {TABLE_1.rows, TABLE_1.columns}
+    grid = [name for name, axis in space.items() if axis.kind == "grid"]
+    if not space or paper <= set(space):
+        return TABLE_1, TABLE_2
+    axes = dict(zip(("rows", "columns"), grid, strict=False)) if len(grid) > 1 else {}
+    by = f" by {axes['rows']} and {axes['columns']}" if axes else ""
+    titles = (table.title.partition(" by ")[0] + by for table in (TABLE_1, TABLE_2))
+    changes = ({**axes, "title": title} for title in titles)
+    both = zip((TABLE_1, TABLE_2), changes, strict=True)
+    return tuple(table.model_copy(update=change) for table, change in both)
+
+
 class StudySpec(Config):
     """A whole study file; see `studies/` for examples."""
 
@@ -169,7 +183,14 @@ class StudySpec(Config):
     """Also finetune the same network without pretraining."""
     arms: tuple[Arm, ...] = ()
     tables: tuple[Table, ...] = (TABLE_1, TABLE_2)
+    """By default the paper's two tables, arranged by a grid's own axes where it has others."""
     runtime: Runtime = Runtime()
+
+    @model_validator(mode="after")
+    def _tables_of_its_axes(self) -> Self:
+        if "tables" not in self.model_fields_set:
+            object.__setattr__(self, "tables", _tables(self.space))  # no field that a user set
+        return self
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> Self:

@@ -1,6 +1,7 @@
 """The study file: what is accepted, and how mistakes are told."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -163,3 +164,38 @@ def test_no_value_of_any_field_gets_another_error(
 
 def test_merge_helper_removes_what_is_none() -> None:
     assert merged({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}) == {"a": {"c": 2}}
+
+
+@pytest.mark.parametrize(
+    ("space", "arranged", "by"),
+    [
+        ({}, ("patch_size", "mask_ratio"), " by patch size and mask ratio"),
+        (
+            {"mask_ratio": {"uniform": [0.2, 0.8]}, "patch_size": {"grid": [2, 4]}},
+            ("patch_size", "mask_ratio"),
+            " by patch size and mask ratio",
+        ),
+        (
+            {"model.init": {"grid": ["he", "uvcgan2"]}, "finetune.optim.lr": {"grid": [0.1, 0.2]}},
+            ("model.init", "finetune.optim.lr"),
+            " by model.init and finetune.optim.lr",
+        ),
+        # Draws are no grid: each cell has a row of its own, whatever the arrangement.
+        (
+            {"mask_ratio": {"uniform": [0.2, 0.8]}, "finetune.optim.lr": {"uniform": [0.1, 0.2]}},
+            ("patch_size", "mask_ratio"),
+            "",
+        ),
+    ],
+)
+def test_tables_are_arranged_by_the_axes_there_are(
+    space: dict[str, Any], arranged: tuple[str, str], by: str
+) -> None:
+    study = StudySpec.model_validate({"name": "x", "space": space})
+    for table, what in zip(
+        study.tables,
+        ("Reconstruction loss (L1, all pixels)", "Classification accuracy"),
+        strict=True,
+    ):
+        assert (table.rows, table.columns) == arranged
+        assert table.title.removesuffix(" of the pretraining") == what + by
