@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import secrets
+import socket
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,7 @@ def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
     if ray.is_initialized():  # the caller's own connection, which stays the caller's
         yield None
         return
+    _reach(address)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -81,6 +83,18 @@ def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
         yield context.dashboard_url or None
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Try HOST:PORT first: Ray itself would go on trying for a quarter of an hour."""
+    asked = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
+    host, colon, port = asked.rpartition(":")
+    if not (colon and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"--address {asked}: no Ray cluster answered: {error}") from None
 
 
 def configure(address: str) -> None:

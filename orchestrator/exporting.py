@@ -81,7 +81,7 @@ def export_config(
         colour = tuple(weights["colour"].tolist()) if "colour" in weights else None
         return ExportConfig(**shared, mask=recipe.train.mask, mask_colour=colour)
     names = getattr(recipe.data, "classes", None)
-    names = names or cached_class_names(cache, recipe.data.fingerprint)
+    names = names or cached_class_names(cache.expanduser(), recipe.data.fingerprint)
     return ExportConfig(
         **shared, num_classes=len(weights["network.head.1.bias"]), class_names=names
     )
@@ -110,4 +110,4 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
                 (folder / name).unlink(missing_ok=True)
             if made:
                 folder.rmdir()
-        raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from None

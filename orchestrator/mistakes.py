@@ -5,6 +5,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+_MOST = 80  # letters of a value
+_SCALARS = ("bool", "int", "float", "str")  # the branches of `orchestrator.study.Scalar`
+
 
 def validation_mistakes(schema: type[BaseModel], raw: Any, error: ValidationError) -> list[str]:
     """Every mistake of a document as `path: value: what was expected`.
@@ -13,7 +16,7 @@ def validation_mistakes(schema: type[BaseModel], raw: Any, error: ValidationErro
         schema: what the document was checked against.
         raw: the document as it was read.
     """
-    items = error.errors()
+    items = _without_branches(error.errors())
     places = [item["loc"] for item in items]
     # A list whose items are wrong is also called too short: that would tell one mistake twice.
     return [
@@ -22,6 +25,21 @@ def validation_mistakes(schema: type[BaseModel], raw: Any, error: ValidationErro
         if item["type"] != "too_short"
         or not any(place[: len(item["loc"])] == item["loc"] != place for place in places)
     ]
+
+
+def _without_branches(items: list[Any]) -> list[Any]:
+    """One item, not four, for a value that none of a scalar's four types takes."""
+    found: dict[Any, Any] = {}
+    for item in items:
+        scalar = item["loc"] and item["loc"][-1] in _SCALARS
+        if scalar:
+            item = {
+                **item,
+                "loc": item["loc"][:-1],
+                "msg": "expected a number, a word, true or false",
+            }
+        found.setdefault((item["loc"], item["msg"]), item)
+    return list(found.values())
 
 
 def _mistake(schema: type[BaseModel], raw: Any, item: Any) -> str:
@@ -39,12 +57,14 @@ def _mistake(schema: type[BaseModel], raw: Any, item: Any) -> str:
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         message = _unknown(schema, item["loc"])
-    return f"{where}: {_short(node)}: {message}"
+    # A whole section is more than a line can show.
+    large = isinstance(node, dict) and len(repr(node)) > _MOST
+    return f"{where}: {message}" if large else f"{where}: {_short(node)}: {message}"
 
 
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= _MOST else text[: _MOST - 3] + "..."
 
 
 def _unknown(schema: type[BaseModel], loc: tuple[int | str, ...]) -> str:

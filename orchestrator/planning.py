@@ -58,12 +58,19 @@ class Plan:
         return ", ".join(parts)
 
 
-def make_plan(path: Path, store: str, data: Path | None = None, strict: bool = True) -> Plan:
+def make_plan(
+    path: Path,
+    store: str,
+    data: Path | None = None,
+    strict: bool = True,
+    existing: bool = False,
+) -> Plan:
     """Read a study, find its images, expand it and look up what its store already holds.
 
     Args:
         data: where the images lie, instead of what the study says.
-        strict: False plans without the images; the keys then are provisional.
+        strict: False plans without the images where there are none; keys then are provisional.
+        existing: refuse a store that is not there.
 
     Raises:
         InputError: the study, its images or the store are not usable.
@@ -73,7 +80,7 @@ def make_plan(path: Path, store: str, data: Path | None = None, strict: bool = T
     study, warning = _with_images(_located(read(path, data), data), strict)
     graph = expand(study, cells(study))
     ledger = Ledger(Store(store))
-    ledger.store.check()
+    ledger.store.check(existing)
     return Plan(study, graph, ledger, board_of(graph, ledger), warning)
 
 
@@ -119,6 +126,6 @@ def _with_images(study: StudySpec, strict: bool) -> tuple[StudySpec, str | None]
     try:
         return study.model_copy(update={"data": resolve(study.data)}), None
     except InputError as error:
-        if strict:
+        if strict or study.data.source == "synthetic" or study.data.path.exists():
             raise
         return study, str(error)

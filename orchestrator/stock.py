@@ -90,9 +90,7 @@ def open_store(uri: str) -> Ledger:
         InputError: there is none, or it cannot be read.
     """
     store = Store(uri)
-    store.check()
-    if store.read(Paths.schema) is None:
-        raise InputError(f"store {store.name}: there is none here; `maskgrid run` makes one")
+    store.check(existing=True)
     return Ledger(store)
 
 

@@ -65,16 +65,18 @@ class Store:
         except OSError as error:
             raise InputError(str(error)) from None
 
-    def check(self) -> None:
-        """Refuse a store of a newer schema; a missing store is fine.
+    def check(self, existing: bool = False) -> None:
+        """Refuse a store of a newer schema, and, if asked to, one that is not there.
 
         Raises:
-            InputError: it cannot be read, or a newer maskgrid wrote it.
+            InputError: it cannot be read, a newer maskgrid wrote it, or there is none.
         """
         try:
             found = self.read_json(Paths.schema)
         except (OSError, ValueError) as error:
             raise InputError(f"store {self.name}: cannot be read: {error}") from None
+        if found is None and existing:
+            raise InputError(f"store {self.name}: there is none here; `maskgrid run` makes one")
         schema = (found or {}).get("schema", SCHEMA)
         if not isinstance(schema, int) or schema > SCHEMA:
             raise InputError(

@@ -16,7 +16,7 @@ from model.config import (
 )
 from model.errors import InputError
 from orchestrator.outputs import taken
-from orchestrator.runtime import Count, Runtime
+from orchestrator.runtime import Runtime
 
 Scalar = bool | int | float | str
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -173,7 +173,7 @@ class StudySpec(Config):
     finetune: FinetuneConfig = FinetuneConfig()
     space: dict[str, Axis] = Field(default_factory=dict)
     """Axes by name: `patch_size`, `mask_ratio`, or the dotted path of any recipe field."""
-    num_samples: Count = 1
+    num_samples: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Draws of every non-grid axis (Tune's meaning: the grid is repeated for each draw)."""
     search_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of those draws."""

@@ -55,7 +55,9 @@ class View:
     def shown(self, console: Console) -> Iterator[None]:
         """Show the study for as long as the context lasts, from a thread of its own."""
         ended = threading.Event()
-        follow = self._follow_live if console.is_terminal else self._follow_lines
+        # A dumb terminal cannot be drawn anew: it gets lines, as a file does.
+        drawn = console.is_terminal and not console.is_dumb_terminal
+        follow = self._follow_live if drawn else self._follow_lines
         thread = threading.Thread(target=follow, args=(console, ended), name="view")
         thread.start()
         try:
@@ -97,7 +99,8 @@ class View:
         for key, state in list(self._board.states.items()):
             # A trial that ended keeps the rows it ended with, one that waits those of before.
             unread = key not in self._rows and state is not State.SKIPPED
-            if unread or State.RUNNING in (state, self._told.get(key)):
+            told = self._told.get(key)
+            if unread or state is not told or State.RUNNING in (state, told):
                 self._rows[key] = self._ledger.peek_rows(key)
 
     def news(self) -> list[str]:

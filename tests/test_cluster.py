@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import stat
 import sys
 import urllib.error
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import InputError
-from orchestrator.cluster import configure, connected
+from orchestrator.cluster import _reach, configure, connected
 
 RAY = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_USAGE_STATS_ENABLED")
 
@@ -164,3 +165,11 @@ def test_an_address_without_a_cluster_is_wrong_input(monkeypatch: pytest.MonkeyP
         connected("auto"),
     ):
         pass
+
+
+def test_nobody_waits_for_a_port_that_nothing_listens_on() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening: connections are refused
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"--address {address}: no .* answered: .*refused"):
+            _reach(address)

@@ -1,5 +1,6 @@
 """Any folder of images, split by its folders or by a seeded draw."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,19 @@ def test_what_is_no_folder(tmp_path: Path) -> None:
         FolderFiles(tmp_path / "file.jpg")
     with pytest.raises(InputError, match="nowhere does not exist"):
         FolderFiles(tmp_path / "nowhere")
+
+
+def test_a_name_that_no_record_could_hold_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"r\xe9d")).mkdir()
+    with pytest.raises(InputError, match=r"folder 'r.*dce9d': its name is no readable text"):
+        FolderFiles(tmp_path).folders("")
+
+
+def test_a_pipe_is_no_image_and_a_dead_link_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    os.mkfifo(tmp_path / "a" / "pipe.jpg")
+    (tmp_path / "a" / "link.jpg").symlink_to("nowhere")
+    files = FolderFiles(tmp_path)
+    assert files.files("a") == ["link.jpg"]
+    with pytest.raises(InputError, match=r"a/link\.jpg cannot be read"):
+        files.read("a/link.jpg")

@@ -140,7 +140,9 @@ def test_the_card_is_filled_from_the_ledger(ledger: Ledger, tmp_path: Path) -> N
     assert str(tmp_path) not in text + (tmp_path / "out" / "config.json").read_text()
 
 
-def test_class_names_come_from_the_cache(ledger: Ledger, tmp_path: Path) -> None:
+def test_class_names_come_from_the_cache(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from model.data.source import load, resolve
 
     data: Any = resolve(tiny_trials.IMAGES)
@@ -151,6 +153,10 @@ def test_class_names_come_from_the_cache(ledger: Ledger, tmp_path: Path) -> None
     assert json.loads((tmp_path / "unknown/config.json").read_text())["class_names"] is None
     assert json.loads((tmp_path / "known/config.json").read_text())["class_names"] == list(names)
     assert set(run_card(tmp_path / "known", tmp_path / "found")) == {"outputs", "images"}
+    # The cache's default place is below whoever's home it is.
+    monkeypatch.setenv("HOME", str(tmp_path))
+    export(ledger, key, tmp_path / "by-home", Path("~/cache"))
+    assert json.loads((tmp_path / "by-home/config.json").read_text())["class_names"] == list(names)
 
 
 def test_a_beginning_names_a_trial_where_it_is_the_only_one(ledger: Ledger, tmp_path: Path) -> None:

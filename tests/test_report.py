@@ -35,6 +35,7 @@ def report(monkeypatch: pytest.MonkeyPatch, study: Path, *more: str) -> int:
 def fill(study: Path, loss: Number) -> None:
     """Every trial done: pretrainings with a loss, finetunings with an accuracy of a half."""
     plan = make_plan(study, str(study.parent / "store"))
+    plan.ledger.store.prepare()
     for key, trial in plan.graph.trials.items():
         pretrain = trial.kind == "pretrain"
         row = EpochRow(
@@ -90,6 +91,34 @@ def test_the_terminal_shows_tables_with_notes_in_80_columns(
 def test_nothing_done_is_no_contradiction(
     write_study: StudyWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert report(monkeypatch, write_study(space=SPACE), "--check") == 0
+    study = write_study(space=SPACE)
+    make_plan(study, str(study.parent / "store")).ledger.store.prepare()
+    assert report(monkeypatch, study, "--check") == 0
     # Wrong input stays 2.
     assert report(monkeypatch, write_study(pretrain={"epoch": 3}), "--check") == 2
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_results_are_not_written_over_by_a_store_that_knows_nothing_of_them(
+    write_study: StudyWriter, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_study(space=SPACE)
+    fill(study, size_of)
+    assert report(monkeypatch, study) == 0
+    before = contents(study.parent / "results")
+    elsewhere = study.parent / "elsewhere"
+    # A slip of the pen: there is no store.
+    assert report(monkeypatch, study, "--store", str(elsewhere)) == 2
+    assert f"store {elsewhere}: there is none here" in capsys.readouterr().err
+    assert not elsewhere.exists()
+    # Another study's store.
+    make_plan(study, str(elsewhere)).ledger.store.prepare()
+    assert report(monkeypatch, study, "--store", str(elsewhere)) == 2
+    assert "it has none of the study's trials" in capsys.readouterr().err
+    # Another study.
+    assert report(monkeypatch, write_study(name="other", space=SPACE)) == 2
+    assert "they are study 'tiny'" in capsys.readouterr().err
+    assert contents(study.parent / "results") == before

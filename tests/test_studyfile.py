@@ -8,6 +8,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.loader import load_yaml
 from orchestrator.study import StudyError, StudySpec
 from orchestrator.studyfile import read
 from studies import TINY, StudyWriter, merged
@@ -199,3 +200,29 @@ def test_tables_are_arranged_by_the_axes_there_are(
     ):
         assert (table.rows, table.columns) == arranged
         assert table.title.removesuffix(" of the pretraining") == what + by
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("012", 12), ("-7", -7), ("0o10", 8), ("0x1F", 31), ("1:30", "1:30"), ("1_000", "1_000"),
+     ("0b11", "0b11"), ("1e-4", 1e-4), ("0.5", 0.5), ("0", 0), ("true", True), ("'1'", "1")],
+)  # fmt: skip
+def test_numbers_are_yaml_1_2s(text: str, value: Any) -> None:
+    # YAML 1.1 would read 012 as ten, 1:30 as ninety and 1_000 as a thousand.
+    found = load_yaml(f"a: {text}")["a"]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("value", [[8, 16], {"a": 1}, None])
+def test_an_axis_value_that_is_none_is_one_mistake(write_study: StudyWriter, value: Any) -> None:
+    (line,) = mistakes(write_study(space={"model.blocks": {"grid": [1, value]}}))
+    assert (
+        line == f"space.model.blocks.grid[1]: {value!r}: expected a number, a word, true or false"
+    )
+
+
+def test_a_section_that_contradicts_itself_is_not_printed_in_full(
+    write_study: StudyWriter,
+) -> None:
+    arms = [{"name": "a"}, {"name": "a"}]
+    assert mistakes(write_study(arms=arms)) == ["study: arm named twice: a"]

@@ -91,3 +91,31 @@ def test_lines_tell_each_change_once(board: Board, ledger: Ledger) -> None:
 def test_no_line_is_wider_than_the_terminal(board: Board, ledger: Ledger) -> None:
     board.next_ready()
     assert all(len(line) <= 80 for line in screen(View("tiny", board, ledger, 1)).splitlines())
+
+
+def test_a_trial_that_ends_between_two_looks_is_told_with_its_numbers(
+    board: Board, ledger: Ledger
+) -> None:
+    view = View("tiny", board, ledger, concurrent=1)
+    view.read()
+    baseline = board.next_ready()
+    assert baseline
+    ledger.save_epoch(baseline, [replace(ROW, val_accuracy=0.5)], SavedCheckpoint(1, b"w", b"o"))
+    board.finish(baseline)
+    view.read()
+    (line,) = view.news()
+    assert line.endswith("val accuracy 50.0%")
+
+
+@pytest.mark.parametrize(("term", "drawn"), [("dumb", False), ("xterm", True)])
+def test_a_dumb_terminal_gets_lines(
+    board: Board, ledger: Ledger, term: str, drawn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    with View("tiny", board, ledger, concurrent=1).shown(console):
+        board.finish(str(board.next_ready()))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert ("0/10 epochs" in shown or "2/10 epochs" in shown) is drawn
+    assert ("1/5 done" in shown) is not drawn

@@ -24,7 +24,9 @@ FAILED = DONE.model_copy(update={"state": "failed", "reason": "diverged"})
 @pytest.fixture
 def plan(write_study: StudyWriter, tmp_path: Path) -> Plan:
     """Baseline, two pretrainings and their children, nothing trained."""
-    return make_plan(write_study(), str(tmp_path / "store"))
+    made = make_plan(write_study(), str(tmp_path / "store"))
+    made.ledger.store.prepare()
+    return made
 
 
 def finish(plan: Plan, key: str, outcome: Outcome = DONE) -> None:

@@ -58,6 +58,13 @@ def _is_hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX"))
 
 
+def _is_wanted(entry: os.DirEntry[str], want_folders: bool) -> bool:
+    if want_folders or entry.is_dir():
+        return want_folders and entry.is_dir()
+    # A pipe would be waited for; a link that leads nowhere is told when it is read.
+    return entry.is_file() or entry.is_symlink()
+
+
 class FolderFiles:
     """The files of a folder on disk. Symbolic links are followed."""
 
@@ -72,11 +79,16 @@ class FolderFiles:
         if not root.is_dir():
             return []
         with os.scandir(root) as found:
-            names = [entry.name for entry in found if entry.is_dir() == want_folders]
+            names = [entry.name for entry in found if _is_wanted(entry, want_folders)]
         return sorted(name for name in names if not _is_hidden(name))
 
     def folders(self, folder: str) -> list[str]:
-        return self._children(folder, want_folders=True)
+        names = self._children(folder, want_folders=True)
+        for name in names:
+            if not name.isprintable():  # such as bytes that are no UTF-8: no record could hold it
+                shown = name.encode(errors="backslashreplace").decode()
+                raise InputError(f"{self.path}: folder {shown!r}: its name is no readable text")
+        return names
 
     def files(self, folder: str) -> list[str]:
         return self._children(folder, want_folders=False)

@@ -20,8 +20,7 @@ def export(
 ) -> None:
     """Write a trial's weights, configuration and model card; the card tells how to load it."""
     from orchestrator import exporting
-    from orchestrator.ledger import Ledger
-    from orchestrator.store import Store
+    from orchestrator.stock import open_store
 
-    key = exporting.export(Ledger(Store(store)), trial, folder, cache or default_cache())
+    key = exporting.export(open_store(store), trial, folder, cache or default_cache())
     typer.echo(f"{key} written to {folder}")

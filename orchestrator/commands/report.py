@@ -37,7 +37,7 @@ def report(
     STUDY may also be a results folder: all is then made again from the records in it, without a
     store.
     """
-    from orchestrator.report.kept import is_results, records_of, study_of
+    from orchestrator.report.kept import is_results, keep_safe, records_of, study_of
     from orchestrator.report.results import results_as_json
     from orchestrator.running import print_written, write_and_print
 
@@ -46,8 +46,9 @@ def report(
         spec, target = study_of(study), results or study
         found = print_written(spec, records_of(study), target, console)
     else:
-        made = make_plan(study, store, data)
+        made = make_plan(study, store, data, existing=True)
         spec, target = made.study, results or Path("results") / made.study.name
+        keep_safe(target, made)
         found = write_and_print(made, target, cache or default_cache(), console)
     if as_json:
         typer.echo(json.dumps(results_as_json(spec, target), indent=2))

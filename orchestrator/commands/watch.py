@@ -22,7 +22,7 @@ def watch(
     """Show a study's trials from its store alone, until all have ended or Ctrl-C."""
     from orchestrator import watching
 
-    made = make_plan(study, store, data)
+    made = make_plan(study, store, data, existing=True)
     if as_json:
         typer.echo(json.dumps(watching.as_json(made, watching.board_now(made)), indent=2))
         return

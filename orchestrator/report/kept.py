@@ -8,7 +8,9 @@ import yaml
 
 from model.errors import InputError
 from orchestrator import outputs
+from orchestrator.graph import State
 from orchestrator.loader import load_yaml
+from orchestrator.planning import Plan
 from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
 from orchestrator.report.collect import Records
 from orchestrator.study import StudySpec
@@ -57,3 +59,25 @@ def _record(path: Path, schema: pa.Schema) -> pa.Table:
         return from_parquet(path.read_bytes(), schema)
     except (OSError, InputError) as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def keep_safe(folder: Path, plan: Plan) -> None:
+    """Refuse to write over results that a study's store knows nothing of.
+
+    Raises:
+        InputError: the folder holds another study's results, or ended trials where the store has
+            none at all.
+    """
+    if not is_results(folder):
+        return
+    if (other := study_of(folder).name) != plan.study.name:
+        raise InputError(
+            f"results {folder}: they are study {other!r}'s, not {plan.study.name!r}'s; "
+            "give another --results"
+        )
+    begun = any(state is not State.WAITING for state in plan.board.states.values())
+    if not begun and "done" in records_of(folder).trials["state"].to_pylist():
+        raise InputError(
+            f"store {plan.ledger.store.name}: it has none of the study's trials, but {folder} has "
+            f"results; `maskgrid report {folder}` makes all again from these"
+        )
