@@ -48,6 +48,22 @@ def compilations() -> dict[str, int]:
     }
 
 
+def how(device: torch.device) -> str:
+    """Whether what this process was asked to compile for a device is compiled.
+
+    Returns:
+        `yes`, `no`, `in part`, or `without CUDA graphs`. Trials before are in it: they share the
+        functions that are compiled, or refused.
+    """
+    found = compilations()
+    if not found["graphs"]:
+        return "no"
+    if found["refused"]:
+        return "in part"
+    skipped = device.type == "cuda" and found["cudagraph_skips"]
+    return "without CUDA graphs" if skipped else "yes"
+
+
 def as_written() -> AbstractContextManager[object]:
     """Networks run as they are written as long as the context lasts, compiled or not."""
     stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")

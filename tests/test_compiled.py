@@ -11,12 +11,13 @@ import torch._inductor.compile_fx as inductor
 from torch import nn
 from torch._dynamo.utils import counters
 
-from model.compiled import compilations, compile_in_place
+from model.compiled import compilations, compile_in_place, how
 from model.config import FinetuneRecipe, MaskConfig, ModelConfig, PretrainRecipe
 from model.context import LocalContext
 from model.rows import EpochRow
 from model.train import fit
-from tests.tiny_trials import CONSTANT, finetune, images_of, pretrain
+from orchestrator import worker
+from tests.tiny_trials import CONSTANT, CPU, finetune, images_of, pretrain
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="compiling on a CPU needs g++")
 
@@ -27,6 +28,7 @@ def fresh() -> Iterator[None]:
     counters.clear()
     torch._dynamo.reset()
     yield
+    counters.clear()
     torch._dynamo.reset()
 
 
@@ -55,6 +57,7 @@ def test_a_study_compiles_twice_and_learns_the_same() -> None:
     assert not counters["graph_break"]
     assert not counters["unimplemented"]
     assert (compilations()["graphs"], compilations()["refused"]) == (2, 0)
+    assert how(CPU) == "yes"
 
 
 @pytest.mark.parametrize("backward", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -77,7 +80,7 @@ def test_what_cannot_be_compiled_trains_as_it_is_written(
     # The very same numbers: also where only the backward pass was refused, nothing is compiled.
     assert [row.train_loss for row in ours] == [row.train_loss for row in plain]
     # And it is told.
-    assert compilations()["refused"]
+    assert how(CPU) in ("no", "in part")
 
 
 def test_one_process_compiles_networks_of_many_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,3 +94,31 @@ def test_one_process_compiles_networks_of_many_kinds(monkeypatch: pytest.MonkeyP
         network(torch.rand(2, width)).sum().backward()
     # PyTorch's own limit is eight, after which every network would run as it is written.
     assert compilations() == {"graphs": 12, "refused": 0, "cudagraph_skips": 0}
+
+
+@pytest.mark.parametrize(
+    ("frames", "graphs", "skips", "on_cpu", "on_gpu"),
+    [
+        ((0, 0), 0, 0, "no", "no"),
+        ((1, 1), 1, 0, "yes", "yes"),
+        ((1, 1), 1, 2, "yes", "without CUDA graphs"),
+        ((9, 7), 3, 0, "in part", "in part"),
+        ((2, 0), 0, 0, "no", "no"),
+    ],
+)
+def test_what_became_of_a_wish_to_compile_is_told(
+    frames: tuple[int, int], graphs: int, skips: int, on_cpu: str, on_gpu: str
+) -> None:
+    counters["frames"]["total"], counters["frames"]["ok"] = frames
+    counters["stats"]["unique_graphs"] = graphs
+    counters["inductor"]["cudagraph_skips"] = skips
+    assert how(CPU) == on_cpu
+    assert how(torch.device("cuda")) == on_gpu
+
+
+def test_a_trial_records_whether_it_was_compiled() -> None:
+    asked: Any = LocalContext(compiled=True)
+    not_asked: Any = LocalContext()
+    # Nothing was compiled here: that it was wished for is not enough.
+    assert worker._hardware(asked)["compiled"] == "no"
+    assert "compiled" not in worker._hardware(not_asked)
