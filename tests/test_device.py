@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model import device as module
-from model.device import copied, to_device
+from model.device import copied, to_device, use_ieee
 
 CPU = torch.device("cpu")
 
@@ -27,6 +27,17 @@ def test_images_are_copied_slice_by_slice(
 def test_a_column_arrives_as_it_is() -> None:
     pairs = torch.arange(6).view(3, 2)
     assert to_device(pairs[:, 1], CPU).tolist() == [1, 3, 5]
+
+
+def test_single_precision_is_not_rounded_to_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    use_ieee(CPU)
+    assert torch.backends.cudnn.allow_tf32
+    use_ieee(torch.device("cuda"))
+    assert not torch.backends.cudnn.allow_tf32
+    # Nor are matrix products, by PyTorch's default; reading the two ways of setting it is allowed.
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert not torch.backends.cuda.matmul.allow_tf32
 
 
 @pytest.mark.gpu
