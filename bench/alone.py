@@ -28,7 +28,8 @@ def main(path: Path, cache: Path, threads: int) -> None:
     distributed.init_process_group("nccl" if gpu else "gloo")
     rank, world_size = distributed.get_rank(), distributed.get_world_size()
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if gpu else torch.device("cpu")
-    context = LocalContext(rank=rank, world_size=world_size, device=device)
+    # On a GPU a study's trials are compiled.
+    context = LocalContext(rank=rank, world_size=world_size, device=device, compiled=gpu)
     fit(recipe, load(recipe.data, cache), context)
     if rank == 0:
         # The first epoch pays for what is set up once.

@@ -9,7 +9,7 @@ import torch
 from bench.part import Options, alternate, main
 from bench.recipes import Kind, Recipe, recipe
 from bench.result import Result, at_least, at_most, not_measured, result
-from bench.step import HOW, KINDS, PLAIN, images_of, ours, share, theirs
+from bench.step import HOW, KINDS, PLAIN, if_compiled, images_of, ours, share, theirs
 from model.config import AugmentConfig
 
 # The paper's study: 84,000 training images, 50 epochs a stage, nine pretrainings, ten finetunings.
@@ -24,6 +24,11 @@ def measure(options: Options) -> Iterator[Result]:
     if options.device == "cpu" and not options.tiny:
         yield from _missing()
         return
+    for row in _measured(options):
+        yield if_compiled(row, torch.device(options.device))
+
+
+def _measured(options: Options) -> Iterator[Result]:
     for precision in ("bf16", "fp32"):
         rates: dict[Kind, list[float]] = {}
         for kind in KINDS:

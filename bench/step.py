@@ -12,6 +12,7 @@ from bench.peer import timm_rates, timm_version
 from bench.recipes import Kind, Recipe, recipe
 from bench.result import Result, at_least, not_measured, result
 from bench.work import flops, matrix_rate
+from model.compiled import compilations, how
 from model.context import LocalContext
 from model.data.image_set import ImageSet
 from model.train import fit
@@ -55,8 +56,20 @@ def _of(size: str, kind: Kind, window: tuple[int, int], options: Options) -> Ite
     )
     note = f"fp32, batch {made.train.batch_size}: {HOW}"
     name, goal = f"step.{size}.{kind}", at_least(1.0, 1.1)
-    yield result(name, "images/s", *rates, against=PLAIN, goal=goal, note=note)
-    yield share(f"{name}.share", made, rates[0], options)
+    row = result(name, "images/s", *rates, against=PLAIN, goal=goal, note=note)
+    yield if_compiled(row, device)
+    yield if_compiled(share(f"{name}.share", made, rates[0], options), device)
+
+
+def if_compiled(row: Result, device: torch.device) -> Result:
+    """A row about `ours`: on a GPU no figure if that did not run compiled, as trials there do."""
+    if device.type != "cuda":
+        return row
+    if (found := how(device)) != "yes":
+        why = f"torch.compile was asked for; compiled: {found}"
+        return not_measured(row.name, row.unit, why, against=row.against, goal=row.goal)
+    graphs = f"graphs compiled so far: {compilations()['graphs']}"
+    return row.model_copy(update={"note": "; ".join(filter(None, (row.note, graphs)))})
 
 
 def share(name: str, made: Recipe, rates: list[float], options: Options) -> Result:
@@ -110,7 +123,7 @@ def _against_timm(options: Options, device: torch.device) -> Result:
         f"timm {version}; not equal work, so arithmetic is compared and not images: "
         f"{each:.2f} GFLOP an image with the convolutions, {peer_each:.2f} without"
     )
-    return result(name, unit, *rates, against=what, note=note)
+    return if_compiled(result(name, unit, *rates, against=what, note=note), device)
 
 
 if __name__ == "__main__":

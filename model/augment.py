@@ -14,11 +14,14 @@ import torch
 from torch import Tensor
 
 from model.config import AugmentConfig
+from model.device import to_device
 from model.equalize import equalize
+from model.moved import MOVES, moved
 from model.rng import Stream, uniform
+from model.sharpen import sharpen
 
 _CHUNK_CPU = 1024  # images at a time: groups large enough to pay for a call, yet in the cache
-_CHUNK_GPU = 4096  # a chunk costs some 350 kernel launches whatever its size
+_CHUNK_GPU = 4096  # a chunk costs hundreds of kernel launches whatever its size
 _BINS = 10  # magnitude levels (Cubuk et al., arXiv 1805.09501, section 4)
 _GREY = 128  # of the code beside Cubuk et al.; torchvision itself fills with black
 _NOTHING = 0  # code of "leave the image as it is"
@@ -70,7 +73,8 @@ def augment(
         images = _autoaugment(images, policy, _draw(policy, seed, epoch, samples))
     if config.flip:
         mirrored = uniform(seed, Stream.FLIP, epoch, samples, 1) < 0.5  # (N, 1)
-        images = torch.where(_move(mirrored, images)[:, :, None, None], images.flip(-1), images)
+        chosen = to_device(mirrored, images.device)[:, :, None, None]
+        images = torch.where(chosen, images.flip(-1), images)
     return images
 
 
@@ -103,8 +107,13 @@ def _apply(images: Tensor, policy: _Policy, codes: Tensor) -> None:
         name, magnitude = policy.operations[code - 1]
         # Both calls are faster on a CPU than indexing with brackets.
         group = images.index_select(0, index)
+        # The first where torchvision is slow, the others where it makes the host wait for a GPU.
         if name == "Equalize" and images.device.type == "cpu":
             group = equalize(group)
+        elif name in MOVES:
+            group = moved(group, transform, name, magnitude)
+        elif name == "Sharpness":
+            group = sharpen(group, 1 + magnitude)
         else:
             group = kernel(group, name, magnitude, transform.interpolation, transform._fill)
         _words(images).index_copy_(0, index, _words(group.contiguous()))
@@ -124,15 +133,9 @@ def _groups(codes: Tensor, images: Tensor) -> Iterator[tuple[int, Tensor]]:
     order = codes.argsort(stable=True)
     counts = codes.bincount().tolist()
     # One copy moves the positions of all groups.
-    for code, index in enumerate(torch.split(_move(order, images), counts)):
+    for code, index in enumerate(torch.split(to_device(order, images.device), counts)):
         if code != _NOTHING and len(index):
             yield code, index
-
-
-def _move(tensor: Tensor, like: Tensor) -> Tensor:
-    """To the device of `like`; from pinned memory, so that the host does not wait for a GPU."""
-    tensor = tensor.pin_memory() if like.is_cuda else tensor
-    return tensor.to(like.device, non_blocking=True)
 
 
 @cache

@@ -8,17 +8,60 @@ images) runs as it is written.
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+import torch._functorch.config
 from torch import nn
+
+# Networks of so many kinds, batches and precisions may be compiled in one process, which trains one
+# trial after the other: PyTorch counts them all as one function, and gives up after eight.
+_KINDS = 64
 
 
 def compile_in_place(network: nn.Module) -> None:
-    """Have a network's forward and backward pass compiled when they are first run.
+    """Have a network's forward and backward pass compiled when it is first run.
 
-    On a GPU they are also captured as CUDA graphs. Parameters and their names stay. What cannot be
-    compiled on a machine runs as it is written.
+    On a GPU they are also captured as CUDA graphs. Parameters and their names stay. What Dynamo or
+    Inductor cannot compile runs as it is written, which `compilations` tells; an error while a CUDA
+    graph is recorded is raised.
     """
     torch._dynamo.config.suppress_errors = True
+    torch._dynamo.config.recompile_limit = _KINDS
+    # With the forward pass: an error while `backward` runs would be past the way back.
+    torch._functorch.config.force_non_lazy_backward_lowering = True
     network.compile(mode="reduce-overhead", dynamic=False)
+
+
+def compilations() -> dict[str, int]:
+    """What this process compiled so far: its trials share it.
+
+    Returns:
+        `graphs`, which a network of a known kind adds nothing to; `refused`, functions that run as
+        they are written because they could not be compiled; `cudagraph_skips`, what was compiled
+        but is no CUDA graph, as all is on a CPU.
+    """
+    from torch._dynamo.utils import counters  # costs seconds
+
+    frames = counters["frames"]
+    return {
+        "graphs": counters["stats"]["unique_graphs"],
+        "refused": frames["total"] - frames["ok"],
+        "cudagraph_skips": counters["inductor"]["cudagraph_skips"],
+    }
+
+
+def how(device: torch.device) -> str:
+    """Whether what this process was asked to compile for a device is compiled.
+
+    Returns:
+        `yes`, `no`, `in part`, or `without CUDA graphs`. Trials before are in it: they share the
+        functions that are compiled, or refused.
+    """
+    found = compilations()
+    if not found["graphs"]:
+        return "no"
+    if found["refused"]:
+        return "in part"
+    skipped = device.type == "cuda" and found["cudagraph_skips"]
+    return "without CUDA graphs" if skipped else "yes"
 
 
 def as_written() -> AbstractContextManager[object]:

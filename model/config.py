@@ -179,7 +179,7 @@ class TrainConfig(Config):
     schedule: ScheduleConfig = ScheduleConfig()
     augment: AugmentConfig = AugmentConfig()
     precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16 means autocast with fp32 weights."""
+    """fp32 is IEEE's, on a GPU too: no TF32. bf16 means autocast with fp32 weights."""
 
     @model_validator(mode="after")
     def _schedule_fits(self) -> Self:

@@ -17,6 +17,7 @@ from model.augment import augment
 from model.augmented import Augmented
 from model.config import FinetuneRecipe, PretrainRecipe
 from model.data.image_set import ImageSet
+from model.device import copied, to_device
 from model.objectives import Batch, Scores
 from model.rng import Stream, uniform
 
@@ -52,9 +53,7 @@ class Feed:
     def __post_init__(self) -> None:
         on_gpu = self.device.type == "cuda"
         # A GPU holds the whole set; the CPU's workers share one memory map.
-        self._resident = torch.from_numpy(np.array(self.images.images)) if on_gpu else None
-        if self._resident is not None:
-            self._resident = self._resident.to(self.device)
+        self._resident = copied(self.images.images, self.device) if on_gpu else None
         self._labels = torch.from_numpy(np.array(self.images.labels)).to(self.device)
 
     @property
@@ -106,13 +105,13 @@ class Feed:
 
     def _pixels(self, ids: Tensor) -> Tensor:
         if self._resident is not None:
-            return self._resident[ids.to(self.device)]
+            return self._resident[to_device(ids, self.device)]
         return torch.from_numpy(self.images.images[ids.numpy()])
 
     def _batch(self, pixels: Tensor, own: Tensor, epoch: int | None) -> Batch:
         """Images and (N, 2) int64: which they are, and when each comes."""
         ids, places = own.unbind(1)
-        ids = ids.to(self.device, non_blocking=True)
+        ids = to_device(ids, self.device)
         # Moved as bytes, a quarter of the traffic.
         images = pixels.contiguous(memory_format=torch.channels_last).float().div_(255)
         return Batch(images, self._labels[ids], ids, epoch, places)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.config import FinetuneRecipe, PretrainRecipe
+from model.device import to_device
 from model.masking import fill, visible
 from model.rng import Key, Stream, held_out
 from model.streamed_masks import StreamedMasks
@@ -75,7 +76,7 @@ class Reconstruction(nn.Module):
         mask, side = self.recipe.train.mask, self.recipe.data.image_size
         if mask.mode == "uvcgan2":
             stream = self._streams[batch.epoch is None]
-            return stream.at(batch.places).to(batch.images.device)
+            return to_device(stream.at(batch.places), batch.images.device)
         key = self._key(batch.epoch, Stream.MASK, Stream.VALIDATION_MASK)
         return visible(mask, side, key, batch.samples)
 

@@ -4,7 +4,6 @@ Whoever runs it gives a `TrainContext`: rank and device, where a checkpoint and 
 come from, where rows and checkpoints go.
 """
 
-import inspect
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from model.compiled import as_compiled, as_written, compile_in_place
 from model.config import FinetuneRecipe, OptimConfig, PretrainRecipe, TrainConfig
 from model.context import Checkpoint, TrainContext, on_cpu
 from model.data.image_set import ImageSet, Splits, split
+from model.device import use_ieee
 from model.feed import Feed, Samples, Tally
 from model.objectives import Objective, build_objective, start_from_parent
 from model.rows import EpochRow
@@ -37,6 +37,7 @@ def fit(
         Diverged: a loss was not finite; raised on every rank alike.
         ValueError: the parent's weights do not fit the network.
     """
+    use_ieee(context.device)
     objective = build_objective(recipe, len(images.class_names)).to(context.device)
     objective.to(memory_format=torch.channels_last)
     optimizer = _build_optimizer(objective, recipe.train.optim)
@@ -104,13 +105,9 @@ def _parallel(objective: Objective, context: TrainContext) -> nn.Module:
     if context.world_size == 1:
         return objective
     devices = [context.device] if context.device.type == "cuda" else None
-    # Buffers are constants: sending them at every step would only cost time. The option was
-    # renamed in torch 2.13.
-    known = inspect.signature(DistributedDataParallel).parameters
-    name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-    constant: dict[str, Any] = {name: False}
+    # Buffers are constants: sending them at every step would only cost time.
     return DistributedDataParallel(
-        objective, device_ids=devices, gradient_as_bucket_view=True, **constant
+        objective, device_ids=devices, gradient_as_bucket_view=True, forward_sync_buffers=False
     )
 
 

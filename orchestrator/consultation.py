@@ -89,7 +89,7 @@ def _checks(patient: Visit, dashboard: str | None) -> Iterator[Check]:
         yield Check("store", "here", str(error), "--store: a folder or bucket that you may write")
         return
     cache = on_any_node(patient.cache)
-    yield from rounds(patient.study.data, patient.trials, patient.store, cache, dashboard)
+    yield from rounds(patient.study, patient.trials, patient.store, cache, dashboard)
 
 
 def _room(patient: Visit) -> Check:

@@ -98,19 +98,22 @@ def _data(config: DataConfig, cache: Path) -> str | None:
     return None
 
 
-def one_step(trial: TrialSpec, gpu: bool) -> str:
-    """Train a trial's network for one step on noise, and say where: a GPU's name, or CPU.
+def few_steps(trial: TrialSpec, gpu: bool, compiled: bool) -> str:
+    """Train a trial's network for a moment on noise, and say where: a GPU's name, or CPU.
 
     Raises:
         Exception: whatever training raises here, such as too little memory.
     """
     import torch
 
+    from model.compiled import how
     from model.context import LocalContext
     from model.train import fit
     from orchestrator.rehearsal import noise, rehearsed
 
     device = torch.device("cuda" if gpu else "cpu")
-    recipe = rehearsed(trial.recipe)
-    fit(recipe, noise(recipe), LocalContext(device=device))
-    return torch.cuda.get_device_name(device) if gpu else "CPU"
+    # CUDA graphs warm up in the first step, are recorded in the second and replayed in the third.
+    recipe = rehearsed(trial.recipe, steps=3 if compiled else 1)
+    fit(recipe, noise(recipe), LocalContext(device=device, compiled=compiled))
+    where = torch.cuda.get_device_name(device) if gpu else "CPU"
+    return f"{where}, compiled: {how(device)}" if compiled else where

@@ -19,18 +19,22 @@ from model.config import DataConfig
 from orchestrator import doctor, doctor_probe
 from orchestrator.doctor import Check, Kind
 from orchestrator.graph import TrialSpec
+from orchestrator.runtime import Runtime, compiles
 from orchestrator.store import Store
+from orchestrator.study import StudySpec
 
 PATIENCE_SECONDS = 120.0
+# A network is compiled in a minute or so.
+_COMPILING_SECONDS = 300.0
 
 
 def rounds(
-    data: DataConfig, trials: list[TrialSpec], store: Store, cache: str, dashboard: str | None
+    study: StudySpec, trials: list[TrialSpec], store: Store, cache: str, dashboard: str | None
 ) -> Iterator[Check]:
     """Every check of the connected cluster, each as soon as it is known.
 
     Args:
-        trials: one of each kind; each trains a step on each kind of node.
+        trials: one of each kind; each trains for a moment on each kind of node.
         dashboard: host and port, to see whether it wants a token.
     """
     nodes = {_name(node): node for node in _alive()}
@@ -39,14 +43,14 @@ def rounds(
     cpus = sum(kind.cpus for kind in kinds.values())
     yield Check("nodes", "cluster", f"{len(nodes)} alive, {cpus} CPUs, {gpus} GPUs")
     yield doctor.working_directory(travelling(Path.cwd()))
-    told, marks = _examined(data, nodes, store, cache)
+    told, marks = _examined(study.data, nodes, store, cache)
     yield doctor.authentication(told, _status(dashboard) if dashboard else None)
     yield doctor.same_gpus(kinds)
     yield from doctor.judge(doctor_probe.versions(), told, marks)
     for kind in dict.fromkeys(kinds.values()):
         name = next(name for name, found in kinds.items() if found == kind)
         for trial in trials if kind.cpus else []:
-            yield _step(trial, kind, name, nodes[name])
+            yield _step(trial, study.runtime, kind, name, nodes[name])
 
 
 def _examined(
@@ -68,10 +72,12 @@ def _examined(
     return told, marks
 
 
-def _step(trial: TrialSpec, kind: Kind, name: str, node: dict[str, Any]) -> Check:
+def _step(trial: TrialSpec, runtime: Runtime, kind: Kind, name: str, node: dict[str, Any]) -> Check:
     gpu = kind.gpus > 0
-    task = ray.remote(doctor_probe.one_step)
-    answer = _answer(_on(task, node, num_cpus=1, num_gpus=int(gpu)).remote(trial, gpu))
+    compiled = compiles(runtime.compile, gpu)
+    task = _on(ray.remote(doctor_probe.few_steps), node, num_cpus=1, num_gpus=int(gpu))
+    patience = _COMPILING_SECONDS if compiled else PATIENCE_SECONDS
+    answer = _answer(task.remote(trial, gpu, compiled), patience)
     what = f"a {trial.kind} step"
     if isinstance(answer, Failed):
         mend = "see the message; a smaller batch_size needs less memory; a busy cluster, wait"
@@ -83,9 +89,9 @@ class Failed(str):
     """Why a task gave no answer."""
 
 
-def _answer(reference: Any) -> Any:
+def _answer(reference: Any, patience: float = PATIENCE_SECONDS) -> Any:
     try:
-        return ray.get(reference, timeout=PATIENCE_SECONDS)
+        return ray.get(reference, timeout=patience)
     except Exception as error:
         ray.cancel(reference, force=True)
         cause = getattr(error, "cause", None) or error

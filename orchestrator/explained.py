@@ -112,6 +112,8 @@ def _origin(trial: Trial) -> Iterator[tuple[str, str]]:
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
     yield "machine", f"{found.get('cpu')} ({found.get('machine')}, {found.get('system')})"
     yield "workers", f"{found.get('workers')}, on {found.get('gpu') or 'the CPU'}"
+    if "compiled" in found:
+        yield "compiled", found["compiled"]
 
 
 def _recipe(trials: tuple[Trial, ...]) -> RenderableType:

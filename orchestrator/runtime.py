@@ -8,6 +8,7 @@ from model.config import Config
 
 Count = Annotated[int, Field(ge=1)]
 KeepWeights = Literal["all", "parents", "none"]
+Compile = Literal["auto", "on", "off"]
 Tracker = Literal["mlflow", "wandb"]
 
 
@@ -18,6 +19,11 @@ def _sharing(value: object) -> object:
 
 
 Sharing = Annotated[int | Literal["auto"], PlainValidator(_sharing)]
+
+
+def compiles(asked: Compile, gpu: bool) -> bool:
+    """Whether trials are compiled where they have a GPU, or none."""
+    return asked == "on" or (asked == "auto" and gpu)
 
 
 class Runtime(Config):
@@ -32,7 +38,7 @@ class Runtime(Config):
     """CPU cores, and threads, of one worker."""
     gpus_per_worker: Annotated[float, Field(ge=0)] | None = None
     """GPUs of one worker; None takes one where the cluster has any, else none."""
-    compile: Literal["auto", "on", "off"] = "auto"
+    compile: Compile = "auto"
     """Train through torch.compile, on a GPU with CUDA graphs: the same numbers to rounding, after a
     minute or so of compiling for each of the two kinds of trial. `auto`: on GPUs."""
     trials_per_gpu: Sharing = 1

@@ -20,6 +20,7 @@ from orchestrator.left_behind import free
 from orchestrator.names import readable
 from orchestrator.on_dashboard import Named
 from orchestrator.resources import Allotment, Node
+from orchestrator.runtime import compiles
 from orchestrator.search import AmongTheLiving, GraphSearcher
 from orchestrator.store import Store, StoreError
 from orchestrator.study import StudySpec
@@ -145,7 +146,7 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
     config = {name: settings[name] for name in ("store", "cache", "provenance")}
     gpu = allotment.gpus_per_worker > 0
     config |= {"trial_key": key, "threads": allotment.cpus_per_worker, "gpu": gpu}
-    config["compiled"] = settings["compile"] == "on" or (settings["compile"] == "auto" and gpu)
+    config["compiled"] = compiles(settings["compile"], gpu)
     from orchestrator import worker  # torch: the driver has no need of it
 
     if allotment.executor == "inline":

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from model.augmented import Augmented
+from model.compiled import how
 from model.context import Checkpoint
 from model.data.image_set import ImageSet
 from model.data.source import load
@@ -209,4 +210,6 @@ def _images(trial: TrialSpec, config: dict[str, Any]) -> ImageSet:
 
 def _hardware(context: LedgerContext) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name(context.device) if context.device.type == "cuda" else None
-    return {**provenance.of_machine(), "gpu": gpu, "workers": context.world_size}
+    found = {**provenance.of_machine(), "gpu": gpu, "workers": context.world_size}
+    # What cannot be compiled trains too, only slower: nothing else would tell.
+    return {**found, "compiled": how(context.device)} if context.compiled else found

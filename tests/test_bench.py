@@ -12,7 +12,7 @@ import torch
 import typer
 
 from bench import __main__ as program
-from bench import gpu, images, input, ledger, noop, packing, plain, table
+from bench import gpu, images, input, ledger, noop, packing, plain, step, table
 from bench.part import ROOT, Options, alternate, line
 from bench.recipes import recipe
 from bench.record import Part, Record, Run, read, write
@@ -178,6 +178,21 @@ def test_a_gpu_part_says_that_there_is_none(part: Any) -> None:
     rows = list(part.measure(Options()))
     assert rows and {row.value for row in rows} == {None}
     assert all(row.note.startswith("not measured: there is no GPU") and row.goal for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("device", "found", "measured"),
+    [("cpu", "no", True), ("cuda", "yes", True), ("cuda", "no", False), ("cuda", "in part", False)],
+)
+def test_speed_as_it_is_written_is_not_told_as_compiled(
+    device: str, found: str, measured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "how", lambda _: found)
+    row = step.if_compiled(ROW, torch.device(device))
+    assert (row.value is not None) == measured
+    assert (row.name, row.unit, row.against, row.goal) == (ROW.name, ROW.unit, "a peer", ROW.goal)
+    if device == "cuda":
+        assert "graphs compiled so far" in row.note if measured else found in row.note
 
 
 @pytest.fixture

@@ -2,15 +2,19 @@
 
 import dataclasses
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_trials import before_each_step, pretrain
 
 from orchestrator import cli, doctor
 from orchestrator.doctor import Check, Kind
-from orchestrator.doctor_probe import Facts, versions
+from orchestrator.doctor_probe import Facts, few_steps, versions
+from orchestrator.graph import TrialSpec
+from orchestrator.runtime import compiles
 from studies import StudyWriter
 
 HERE = {"python": "3.11", "ray": "2.60.0", "torch": "2.15", "maskgrid": "abc"}
@@ -90,6 +94,26 @@ def test_a_working_directory_must_be_light() -> None:
 def test_every_machine_of_one_installation_has_equal_versions() -> None:
     assert versions() == versions()
     assert re.fullmatch("[0-9a-f]{12}", versions()["maskgrid"])
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="compiling on a CPU needs g++")
+def test_a_node_is_tried_as_the_study_would_train_there() -> None:
+    steps: list[int] = []
+    trial = TrialSpec(key="p", recipe=pretrain())
+    with before_each_step(lambda number, _: steps.append(number)):
+        assert few_steps(trial, gpu=False, compiled=False) == "CPU"
+        assert steps == [0]
+        # A CUDA graph that cannot be recorded or replayed shows in the second and third step alone.
+        assert few_steps(trial, gpu=False, compiled=True) == "CPU, compiled: yes"
+        assert steps == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("asked", "on_cpu", "on_gpu"),
+    [("auto", False, True), ("on", True, True), ("off", False, False)],
+)
+def test_a_study_says_where_it_compiles(asked: Any, on_cpu: bool, on_gpu: bool) -> None:
+    assert (compiles(asked, False), compiles(asked, True)) == (on_cpu, on_gpu)
 
 
 def call(monkeypatch: pytest.MonkeyPatch, study: Path, store: str) -> int:

@@ -22,6 +22,7 @@ LABELS = {
     "workers": "Workers of a trial",
     "cpu": "Processor",
     "gpu": "GPU",
+    "compiled": "Compiled",
     "machine": "Architecture",
     "system": "System",
     "python": "Python",
