@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -27,6 +28,8 @@ class Run:
     """Seconds of training steps in it, summed over its trials."""
     rate: float = 0.0
     """Images a second once it is warm, where it is known."""
+    first: float = 0.0
+    """Of the seconds trained, those by which first epochs were slower: networks are compiled."""
 
     @property
     def overhead(self) -> float:
@@ -48,8 +51,18 @@ def study(content: dict[str, Any] | Path, folder: Path) -> Run:
     command = ["-m", "orchestrator", "run", str(path), "--no-dashboard", "--store"]
     command += [str(folder / "store"), "--results", str(results), "--cache", str(folder / "cache")]
     wall = call(command)[0]
-    seconds = pq.read_table(results / "epochs.parquet", columns=["train_seconds"])
-    return Run(wall, sum(seconds["train_seconds"].to_pylist()))
+    columns = ["trial_key", "epoch", "train_seconds"]
+    epochs = pq.read_table(results / "epochs.parquet", columns=columns).to_pylist()
+    return Run(wall, sum(row["train_seconds"] for row in epochs), first=excess(epochs))
+
+
+def excess(epochs: list[dict[str, Any]]) -> float:
+    """Seconds that first epochs took beyond the median of those after them, over all trials."""
+    trials: dict[str, list[float]] = {}
+    for row in sorted(epochs, key=lambda row: int(row["epoch"])):
+        trials.setdefault(row["trial_key"], []).append(row["train_seconds"])
+    several = [seconds for seconds in trials.values() if len(seconds) > 1]
+    return sum(max(0.0, first - statistics.median(others)) for first, *others in several)
 
 
 def torchrun(recipe: str, folder: Path, processes: int, threads: int) -> Run:

@@ -12,7 +12,7 @@ import torch
 import typer
 
 from bench import __main__ as program
-from bench import gpu, images, input, ledger, noop, packing, plain, step, table
+from bench import gpu, images, input, ledger, noop, packing, plain, runs, step, table
 from bench.part import ROOT, Options, alternate, line
 from bench.recipes import recipe
 from bench.record import Part, Record, Run, read, write
@@ -71,6 +71,16 @@ def test_both_sides_are_measured_in_turn() -> None:
 
     assert alternate(2, side("a"), side("b")) == ([1.0, 3.0], [2.0, 4.0])
     assert order == ["a", "b", "a", "b"]
+
+
+def test_compiling_is_what_first_epochs_took_longer() -> None:
+    def epochs(key: str, *seconds: float) -> list[dict[str, Any]]:
+        rows = enumerate(seconds, 1)
+        return [{"trial_key": key, "epoch": at, "train_seconds": each} for at, each in rows]
+
+    told = epochs("a", 9.0, 2.0, 1.0, 3.0) + epochs("b", 1.0, 2.0) + epochs("c", 5.0)
+    # 9 - 2; a first epoch that was faster, or has none to compare with, adds nothing.
+    assert runs.excess(told[::-1]) == pytest.approx(7.0)
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
