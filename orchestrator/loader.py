@@ -1,13 +1,23 @@
-"""YAML as a study file needs it: no key twice, numbers such as 1e-4 read as numbers."""
+"""YAML as a study file needs it: no key twice; numbers and booleans as YAML 1.2 has them."""
 
 import re
 from typing import Any
 
 import yaml
 
+_INT, _FLOAT, _BOOL = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool"))
+
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses duplicate keys and knows YAML 1.2's numbers."""
+    """SafeLoader that refuses duplicate keys and knows YAML 1.2's numbers and booleans.
+
+    PyYAML follows YAML 1.1, to which 012 is ten, 1:30 is ninety, `off` is false, and 1e-4 a word.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 (declared as PyYAML declares it)
+        first: [(tag, pattern) for tag, pattern in known if tag not in (_INT, _FLOAT, _BOOL)]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -22,32 +32,24 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
 
 
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-# PyYAML follows YAML 1.1, to which 1e-4 is a word: a learning rate would arrive as a string.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
-
-
-# YAML 1.1 reads 012 as ten and 1:30 as ninety, without a word.
-_INT = "tag:yaml.org,2002:int"
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if tag != _INT]
-    for first, known in _Loader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    _INT, re.compile(r"^[-+]?\d+$|^0o[0-7]+$|^0x[0-9a-fA-F]+$"), list("-+0123456789")
-)
-
-
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
-    text = loader.construct_scalar(node)
-    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    text = str(loader.construct_scalar(node))
+    try:
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    except ValueError:  # by an explicit tag, or of more digits than Python takes
+        line = node.start_mark.line + 1
+        raise yaml.YAMLError(f"line {line}: {text[:40]!r} is no whole number") from None
 
 
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 _Loader.add_constructor(_INT, _integer)
+for _tag, _pattern, _first in (
+    (_BOOL, r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    (_INT, r"[-+]?\d+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (_FLOAT, r"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?", "-+.0123456789"),
+    (_FLOAT, r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+):
+    _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$", re.ASCII), list(_first))
 
 
 def load_yaml(text: str) -> Any:

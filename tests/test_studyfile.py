@@ -205,12 +205,29 @@ def test_tables_are_arranged_by_the_axes_there_are(
 @pytest.mark.parametrize(
     ("text", "value"),
     [("012", 12), ("-7", -7), ("0o10", 8), ("0x1F", 31), ("1:30", "1:30"), ("1_000", "1_000"),
-     ("0b11", "0b11"), ("1e-4", 1e-4), ("0.5", 0.5), ("0", 0), ("true", True), ("'1'", "1")],
+     ("0b11", "0b11"), ("1e-4", 1e-4), ("0.5", 0.5), ("0", 0), ("true", True), ("'1'", "1"),
+     ("1:30.5", "1:30.5"), ("1_0.5", "1_0.5"), ("1.", 1.0), (".5", 0.5), ("-1.5E+3", -1500.0), ("1e", "1e"),
+     ("-.Inf", -float("inf")), (".", "."), ("False", False), ("on", "on"), ("off", "off"), ("no", "no"),
+     ("~", None), ("", None)],
 )  # fmt: skip
 def test_numbers_are_yaml_1_2s(text: str, value: Any) -> None:
     # YAML 1.1 would read 012 as ten, 1:30 as ninety and 1_000 as a thousand.
     found = load_yaml(f"a: {text}")["a"]
     assert (found, type(found)) == (value, type(value))
+
+
+def test_off_is_a_word_where_a_word_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("name: a\nruntime: {compile: off}\n")
+    assert read(path).runtime.compile == "off"
+    path.write_text("name: a\nbaseline: off\n")
+    assert mistakes(path) == ["baseline: 'off': Input should be a valid boolean"]
+
+
+def test_a_number_too_long_for_python_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(f"name: a\nnum_samples: {'9' * 5000}\n")
+    assert mistakes(path) == [f"line 2: {'9' * 40!r} is no whole number"]
 
 
 @pytest.mark.parametrize("value", [[8, 16], {"a": 1}, None])
