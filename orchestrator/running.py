@@ -16,6 +16,7 @@ from orchestrator.printing import print_results
 from orchestrator.provenance import of_code
 from orchestrator.remembered import note_of, remember
 from orchestrator.report.collect import Records, collect
+from orchestrator.report.kept import refuse_another_study
 from orchestrator.report.results import prepare, write_results
 from orchestrator.report.verdicts import Verdict, verdicts
 from orchestrator.resources import allot
@@ -51,10 +52,12 @@ def run_study(
     """Train what the plan lacks, then write and print its tables; True if every trial is done.
 
     Raises:
-        InputError: images, store, results folder or cluster are not usable; nothing was trained.
+        InputError: images, store, results folder or cluster are not usable, or the folder is
+            another study's; nothing was trained.
         StoreError: the store failed while the study ran; what ended before is kept.
     """
     interrupts = interrupts or Interrupts()
+    refuse_another_study(options.results, plan.study.name)
     check_trackers(plan.study.runtime, plan.ledger.store)
     plan.ledger.store.prepare()
     prepare(options.results)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from test_cli import call
 
+from orchestrator.store import Store
 from studies import StudyWriter
 
 TRIAL = ["key", "kind", "parent", "seed", "epochs", "state", "reason", "cells"]
@@ -33,7 +34,9 @@ def printer(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Printer:
-    return Printer(write_study(), monkeypatch, capsys)
+    study = write_study()
+    Store(str(study.parent / "store")).prepare()
+    return Printer(study, monkeypatch, capsys)
 
 
 def test_a_plan_as_json(printer: Printer) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from test_cli import call
 
 from model.rows import EpochRow
 from orchestrator import cli
@@ -120,5 +121,63 @@ def test_results_are_not_written_over_by_a_store_that_knows_nothing_of_them(
     assert "it has none of the study's trials" in capsys.readouterr().err
     # Another study.
     assert report(monkeypatch, write_study(name="other", space=SPACE)) == 2
-    assert "they are study 'tiny'" in capsys.readouterr().err
+    assert "they are those of study 'tiny'" in capsys.readouterr().err
     assert contents(study.parent / "results") == before
+
+
+@pytest.fixture
+def reported(write_study: StudyWriter, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study whose finished results lie beside it, drawn by nobody: figures take seconds."""
+    monkeypatch.setattr("orchestrator.report.results._drawn", lambda *told: [("report.html", b"")])
+    study = write_study(space=SPACE)
+    fill(study, lambda trial: 0.1)
+    assert report(monkeypatch, study) == 0
+    return study
+
+
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_no_command_writes_into_another_studys_results(
+    reported: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    root, before = reported.parent, contents(reported.parent / "results")
+    reported.write_text(reported.read_text().replace("name: tiny", "name: other"))
+    study = reported if command == "run" else Path(__file__).parent.parent / "results/controls"
+    # Every trial is done, so that a run would do nothing but write.
+    options = ["--store", str(root / "store"), "--results", str(root / "results")]
+    assert call(monkeypatch, command, str(study), *options) == 2
+    told = capsys.readouterr().err
+    assert "they are those of study 'tiny', not of " in told
+    assert told.count("\n") == 1
+    assert contents(root / "results") == before
+
+
+@pytest.mark.parametrize("command", ["watch", "explain", "export"])
+def test_who_only_looks_tells_a_store_that_is_not_there(
+    write_study: StudyWriter,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    study = write_study()
+    nowhere = study.parent / "nowhere"
+    arguments = {
+        "watch": [str(study), "--once"],
+        "explain": [str(study), "baseline"],
+        "export": ["finetune", str(study.parent / "exported")],
+    }[command]
+    assert call(monkeypatch, command, *arguments, "--store", str(nowhere)) == 2
+    expected = f"error: store {nowhere}: there is none here; `maskgrid run` makes one\n"
+    assert capsys.readouterr().err == expected
+    assert not nowhere.exists()
+
+
+def test_damaged_results_are_mended(reported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = reported.parent / "results"
+    before = contents(results)
+    (results / "study.yaml").write_bytes(b"\xff[")
+    (results / "trials.parquet").write_bytes(b"PAR1")
+    assert report(monkeypatch, reported) == 0
+    assert contents(results) == before

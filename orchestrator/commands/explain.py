@@ -34,7 +34,7 @@ def explain(
     """
     from orchestrator import explained, explaining
 
-    found = explaining.explain(make_plan(study, store, data), cell)
+    found = explaining.explain(make_plan(study, store, data, existing=True), cell)
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
     else:

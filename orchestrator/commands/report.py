@@ -37,13 +37,20 @@ def report(
     STUDY may also be a results folder: all is then made again from the records in it, without a
     store.
     """
-    from orchestrator.report.kept import is_results, keep_safe, records_of, study_of
+    from orchestrator.report.kept import (
+        is_results,
+        keep_safe,
+        records_of,
+        refuse_another_study,
+        study_of,
+    )
     from orchestrator.report.results import results_as_json
     from orchestrator.running import print_written, write_and_print
 
     console = Console(quiet=as_json)
     if is_results(study):
         spec, target = study_of(study), results or study
+        refuse_another_study(target, spec.name)
         found = print_written(spec, records_of(study), target, console)
     else:
         made = make_plan(study, store, data, existing=True)

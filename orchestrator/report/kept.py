@@ -61,6 +61,24 @@ def _record(path: Path, schema: pa.Schema) -> pa.Table:
         raise InputError(f"{path}: {error}") from None
 
 
+def refuse_another_study(folder: Path, name: str) -> None:
+    """Make sure that a folder for results is empty, new, or the study's own.
+
+    Raises:
+        InputError: another study's results lie there.
+    """
+    try:
+        written: Any = load_yaml((folder / outputs.STUDY).read_text(encoding="utf-8"))
+        other = written["name"]
+    except (OSError, LookupError, TypeError, ValueError, yaml.YAMLError):
+        return  # nothing is there, or it is damaged, which writing it anew mends
+    if other != name:
+        raise InputError(
+            f"results {folder}: they are those of study {other!r}, not of {name!r}; "
+            "give another --results"
+        )
+
+
 def keep_safe(folder: Path, plan: Plan) -> None:
     """Refuse to write over results that a study's store knows nothing of.
 
@@ -68,16 +86,17 @@ def keep_safe(folder: Path, plan: Plan) -> None:
         InputError: the folder holds another study's results, or ended trials where the store has
             none at all.
     """
-    if not is_results(folder):
-        return
-    if (other := study_of(folder).name) != plan.study.name:
-        raise InputError(
-            f"results {folder}: they are study {other!r}'s, not {plan.study.name!r}'s; "
-            "give another --results"
-        )
+    refuse_another_study(folder, plan.study.name)
     begun = any(state is not State.WAITING for state in plan.board.states.values())
-    if not begun and "done" in records_of(folder).trials["state"].to_pylist():
+    if not begun and _has_done(folder):
         raise InputError(
             f"store {plan.ledger.store.name}: it has none of the study's trials, but {folder} has "
             f"results; `maskgrid report {folder}` makes all again from these"
         )
+
+
+def _has_done(folder: Path) -> bool:
+    try:
+        return "done" in _record(folder / outputs.TRIALS, TRIALS)["state"].to_pylist()
+    except InputError:
+        return False
