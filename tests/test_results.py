@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from matplotlib.figure import Figure
 from pydantic import ValidationError
 
 from model.errors import InputError
@@ -101,6 +102,22 @@ def test_no_table_may_replace_another_file(name: str) -> None:
     # All other files that are written: a table of such a name would destroy the records.
     with pytest.raises(ValidationError, match=f"the results folder has its own {name}"):
         TABLE_1.model_validate({**TABLE_1.model_dump(), "name": name})
+
+
+def test_figures_of_what_an_edit_took_out_are_removed_and_nobody_elses(tmp_path: Path) -> None:
+    old, new = hand.recorded([hand.BASE, hand.GRID[0]]), records(study())
+    write_results(study(), replace(old, samples=hand.samples(old)), tmp_path)
+    before = files(tmp_path)
+    assert "loss_pretrain.svg" in before
+    # Somebody's own, even under a name that one of ours could have.
+    Figure().savefig(tmp_path / "loss_mine.png")
+    Figure().savefig(tmp_path / "loss_mine.svg")
+    (tmp_path / "figure_9_cat.png").write_bytes((tmp_path / "loss_pretrain.png").read_bytes())
+    (tmp_path / "heatmap_table_9.svg").write_text("<svg><title>T</title></svg>")
+    (tmp_path / "heatmap_table_9.png").write_bytes(b"no picture")
+    foreign = files(tmp_path).keys() - before.keys()
+    write_results(study(), new, tmp_path)
+    assert files(tmp_path).keys() == COMPLETE | foreign | {"samples.parquet"}
 
 
 def test_each_table_is_returned_as_it_was_written(tmp_path: Path) -> None:

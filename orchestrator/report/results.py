@@ -13,6 +13,7 @@ from orchestrator.report import verdicts
 from orchestrator.report.collect import Records
 from orchestrator.report.comparisons import all_comparisons
 from orchestrator.report.documents import to_latex, to_markdown
+from orchestrator.report.figures.left import left_over
 from orchestrator.report.longform import (
     COMPARISONS,
     VERDICTS,
@@ -61,8 +62,12 @@ def write_results(
     for name, content in {**recorded, **_told(filled, found)}.items():
         store.write(name, content)
     if redraw:
-        for name, content in _drawn(study, records, filled, found):
+        drawn = dict(_drawn(study, records, filled, found))
+        for name, content in drawn.items():
             store.write(name, content)
+        # What an edit has taken out of the study is no longer shown.
+        for name in list(left_over(store, set(drawn))):
+            store.delete(name)
     return filled
 
 
