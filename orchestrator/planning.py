@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from model.config import DataConfig
-from model.data.source import resolve
+from model.data.source import resolve, unread
 from model.errors import InputError
 from orchestrator.graph import Board, State, TrialGraph, expand
 from orchestrator.ledger import Ledger, Outcome
@@ -43,6 +43,11 @@ class Plan:
         waiting = [key for key, state in self.board.states.items() if state is State.WAITING]
         asked = [self.graph.trials[key].recipe.data for key in waiting]
         return list({repr(data): data for data in asked}.values())
+
+    @property
+    def unread(self) -> str | None:
+        """What a person may take for images of the study that are none of them."""
+        return unread(self.study.data)
 
     @property
     def summary(self) -> str:

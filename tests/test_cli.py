@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from image_files import write_folder
 
 from orchestrator import cli
 from orchestrator.store import Store
@@ -165,6 +166,41 @@ def test_plan_without_images_says_that_keys_are_provisional(
     study = write_study(data=data_of(tmp_path / "none.zip"))
     assert call(monkeypatch, "plan", str(study), "--store", str(tmp_path / "store")) == 0
     assert "provisional" in capsys.readouterr().out
+
+
+def test_plan_refuses_images_that_run_would_refuse(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "fake.zip").write_bytes(b"<html>not found</html>")
+    study = write_study(data=data_of(tmp_path / "fake.zip"))
+    assert call(monkeypatch, "plan", str(study), "--store", str(tmp_path / "store")) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"error: {tmp_path / 'fake.zip'} is no zip")
+    # The same words.
+    assert call(monkeypatch, *run_arguments(study)) == 2
+    assert capsys.readouterr().err == printed.err
+
+
+def test_plan_and_run_tell_images_that_nobody_reads(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    write_study: StudyWriter,
+    tmp_path: Path,
+) -> None:
+    names = ("a/1.png", "a/2.png", "b/1.png", "b/2.png", "b/deep/3.png")
+    write_folder(tmp_path / "set", dict.fromkeys(names, b"no image"))
+    data = {"source": "folder", "val_fraction": 0.5}
+    study = write_study(data=data_of(tmp_path / "set", **data))
+    told = "class b: 1 subfolder with 1 image is not read"
+    assert call(monkeypatch, "plan", str(study), "--store", str(tmp_path / "store")) == 0
+    assert told in capsys.readouterr().out
+    # The run ends at what does not decode.
+    assert call(monkeypatch, *run_arguments(study)) == 2
+    assert told in capsys.readouterr().out
 
 
 def test_an_unknown_data_set_is_refused_with_the_choices(

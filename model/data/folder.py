@@ -31,6 +31,29 @@ def list_images(files: Files, config: ImageFolder) -> Listing:
     return make_listing(files, picked, found)
 
 
+def unread(files: Files, config: ImageFolder) -> str | None:
+    """Which images lie a folder too deep, on one line; None where there are none."""
+    parts = ("train", "val") if {"train", "val"} <= set(files.folders("")) else ("",)
+    found: dict[str, list[int]] = {}
+    for part in parts:
+        for name in config.classes or files.folders(part):
+            place = f"{part}/{name}".lstrip("/")
+            below = [len(_images(files, f"{place}/{inner}")) for inner in files.folders(place)]
+            if any(below):
+                found[name] = found.get(name, []) + list(filter(None, below))
+    return _too_deep(found) if found else None
+
+
+def _too_deep(found: dict[str, list[int]]) -> str:
+    """Images of each class's subfolders, in words."""
+    counts = [count for below in found.values() for count in below]
+    folders, verb = "1 subfolder", "is"
+    if len(counts) > 1:
+        folders, verb = f"{len(counts)} subfolders", "are"
+    images = "1 image" if sum(counts) == 1 else f"{sum(counts)} images"
+    return f"{shorten(list(found), 'class')}: {folders} with {images} {verb} not read"
+
+
 def _images(files: Files, folder: str) -> list[str]:
     return [name for name in files.files(folder) if is_image(name)]
 

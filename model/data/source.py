@@ -49,6 +49,16 @@ def load(config: DataConfig, cache: Path) -> ImageSet:
     return load_or_build(cache.expanduser(), fingerprint, partial(_open, config))
 
 
+def unread(config: DataConfig) -> str | None:
+    """Images in the study's folder that nothing will read, on one line; None if there are none."""
+    if not isinstance(config, ImageFolder):
+        return None
+    try:
+        return folder.unread(FolderFiles(config.path.expanduser()), config)
+    except (OSError, InputError):
+        return None  # `resolve` says what is wrong
+
+
 class _FileSource:
     """Images of files, decoded in threads."""
 

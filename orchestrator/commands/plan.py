@@ -56,6 +56,8 @@ def _show(made: Plan, cost: Estimate, recipes: bool) -> None:
     console = Console()
     if made.warning:
         console.print(f"Images not found, so all keys are provisional: {made.warning}\n")
+    if told := made.unread:
+        console.print(told, highlight=False, markup=False)
     console.print(_trial_table(made))
     console.print(made.summary, highlight=False)
     show_difference(made, console)

@@ -51,6 +51,8 @@ def run(
     if max_gpu_hours is not None:
         refuse_beyond(estimate(wanted, made.study.runtime.max_concurrent or 1), max_gpu_hours)
     console = Console()
+    if told := made.unread:
+        console.print(told, highlight=False, markup=False)
     console.print(wanted.summary, highlight=False)
     show_difference(made, console)
     options = RunOptions(
