@@ -16,7 +16,7 @@ def validation_mistakes(schema: type[BaseModel], raw: Any, error: ValidationErro
         schema: what the document was checked against.
         raw: the document as it was read.
     """
-    items = _without_branches(error.errors())
+    items = _without_branches([_placed(item) for item in error.errors()])
     places = [item["loc"] for item in items]
     # A list whose items are wrong is also called too short: that would tell one mistake twice.
     return [
@@ -25,6 +25,11 @@ def validation_mistakes(schema: type[BaseModel], raw: Any, error: ValidationErro
         if item["type"] != "too_short"
         or not any(place[: len(item["loc"])] == item["loc"] != place for place in places)
     ]
+
+
+def _placed(item: Any) -> Any:
+    """The item where it is, which a check of the whole study tells by `at`."""
+    return {**item, "loc": (*item["loc"], *item.get("ctx", {}).get("at", ()))}
 
 
 def _without_branches(items: list[Any]) -> list[Any]:

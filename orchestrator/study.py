@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from model.config import (
     Config,
@@ -194,16 +195,31 @@ class StudySpec(Config):
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> Self:
-        for what, names in (
-            ("seed", list(map(str, self.seeds))),
-            ("arm", ["baseline", *(arm.name for arm in self.arms)]),
-            ("table", [table.name for table in self.tables]),
-            ("axis", [ALIASES.get(name, name) for name in self.space]),
-        ):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"{what} named twice: {', '.join(twice)}")
+        seeds: _Names = {("seeds", i): str(seed) for i, seed in enumerate(self.seeds)}
+        arms: _Names = {("arms", i, "name"): arm.name for i, arm in enumerate(self.arms)}
+        tables: _Names = {("tables", i, "name"): tab.name for i, tab in enumerate(self.tables)}
+        axes: _Names = {("space", name): ALIASES.get(name, name) for name in self.space}
+        _refuse_twice(seeds)
+        _refuse_twice(arms, {"baseline": "the study's baseline"})
+        _refuse_twice(tables)
+        _refuse_twice(axes)
         return self
+
+
+_Names = dict[tuple[str | int, ...], str]
+"""Where in the study each name stands."""
+
+
+def _refuse_twice(names: _Names, taken: Mapping[str, str] | None = None) -> None:
+    """Raise what `mistakes` tells of a name that stands at two places: the second of them."""
+    seen = dict(taken or {})
+    for place, name in names.items():
+        if name in seen:
+            raise PydanticCustomError(
+                "named_twice", "named twice: {first} has it", {"first": seen[name], "at": place}
+            )
+        seen[name] = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+        seen[name] = seen[name].lstrip(".")
 
 
 def _printable(text: str) -> str:
