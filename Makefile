@@ -26,7 +26,7 @@ chaos: $(VENV)/ready ## Inject every fault into a study and keep what became of 
 	$(BIN)/python -m chaos
 
 cluster-test: $(VENV)/ready ## Bring clusters up on this machine and try them (10 min; needs sshd, rsync)
-	$(BIN)/python -m pytest tests/cluster -m cluster --cluster-report results/cluster-test.md
+	$(BIN)/python -m pytest tests/live_cluster -m cluster --cluster-report results/cluster-test.md
 
 lint: $(VENV)/ready ## Check style and types
 	$(BIN)/ruff check .

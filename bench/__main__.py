@@ -15,15 +15,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import record as records
-from bench import table
-from bench.part import ROOT, cores
-from bench.record import Part, Record, Run
-from bench.result import Result
+from bench.harness import record as records
+from bench.harness import table
+from bench.harness.part import ROOT, cores
+from bench.harness.record import Part, Record, Run
+from bench.harness.result import Result
 from model.errors import InputError
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_ON_GPU = ["step", "gpu", "packing", "input", "makespan"]
+_ON_GPU = ["step", "gpu", "gpu_sharing", "input", "makespan"]
 
 
 def main(
@@ -115,7 +115,7 @@ def _measure(name: str, arguments: list[str], ends: float) -> Part | None:
     threads = dict.fromkeys(_THREADS, str(cores()))
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.jsonl"
-        command = [sys.executable, "-m", f"bench.{name}", *arguments, "--json", str(rows)]
+        command = [sys.executable, "-m", f"bench.parts.{name}", *arguments, "--json", str(rows)]
         try:
             done = subprocess.run(command, cwd=ROOT, env={**os.environ, **threads}, timeout=left)
         except subprocess.TimeoutExpired:

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from chaos import faults
-from chaos.arena import Arena
 from chaos.cluster import Nodes, nodes
 from chaos.faults import Fault
 from chaos.injection import Undisturbed, Verdict, inject, undisturbed
 from chaos.report import write
-from orchestrator.cluster import configure
+from chaos.study_under_test import Arena
+from orchestrator.cluster.connection import configure
 
 INLINE = {"executor": "inline", "max_concurrent": 1}
 TRAIN = {"executor": "train", "num_workers": 2}

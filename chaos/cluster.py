@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chaos.arena import Arena
 from chaos.faults import PRETRAIN, Popen
 from chaos.processes import descendants
+from chaos.study_under_test import Arena
 
 _NOTICE = 5.0  # seconds between the notice of a preemption and the node's end
 

@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 
-from chaos.arena import Arena
 from chaos.processes import kill_one, wait_for
+from chaos.study_under_test import Arena
 
 Popen = subprocess.Popen[str]
 Fault = Callable[[Arena, Popen], Popen]

@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from chaos.arena import Arena
 from chaos.faults import Fault
+from chaos.study_under_test import Arena
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chaos.injection import Verdict
-from orchestrator.provenance import of_code, of_machine
+from orchestrator.store.provenance import of_code, of_machine
 
 _HEADER = ("fault", "where", "survived", "same bytes", "trained twice", "epochs again", "s lost")
 

@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 
 from chaos.processes import wait_for
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.planning import make_plan
-from orchestrator.provenance import now
-from orchestrator.store import Store
+from orchestrator.plan.plan import make_plan
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.provenance import now
+from orchestrator.store.store import Store
 
 ROOT = Path(__file__).parent.parent
 # Epochs of about a second: long enough to be hit in the middle, short enough to hit many.

@@ -11,11 +11,11 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from model.config import Config, MaskConfig, ModelConfig
+from model.config.recipe import Config, MaskConfig, ModelConfig
 from model.errors import InputError
-from model.masking import fill, visible
+from model.masking.masks import fill, visible
+from model.networks.uvcgan2 import Classifier, Generator, build_classifier, build_generator
 from model.rng import Key, Stream
-from model.uvcgan import Classifier, Generator, build_classifier, build_generator
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.cluster import configure, connected
+from orchestrator.cluster.connection import configure, connected
 from studies import TINY, StudyWriter, merged
 
 # Before anything imports torch: on networks this small, threads only wait for each other.

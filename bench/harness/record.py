@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from bench.part import ROOT
-from bench.result import Result
-from model.config import Config
-from model.disk import flush
+from bench.harness.part import ROOT
+from bench.harness.result import Result
+from model.config.recipe import Config
 from model.errors import InputError
-from orchestrator import provenance
+from model.fsync import flush
+from orchestrator.store import provenance
 
 
 class Part(Config):

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
-from bench.part import ROOT
+from bench.harness.part import ROOT
 
 _LIMIT_SECONDS = 600.0
 
@@ -66,7 +66,7 @@ def excess(epochs: list[dict[str, Any]]) -> float:
 
 
 def torchrun(recipe: str, folder: Path, processes: int, threads: int) -> Run:
-    """`bench/alone.py` on a recipe (JSON).
+    """`bench/peers/torchrun_script.py` on a recipe (JSON).
 
     Raises:
         RuntimeError: it did not end well.
@@ -75,7 +75,12 @@ def torchrun(recipe: str, folder: Path, processes: int, threads: int) -> Run:
     path = folder / "recipe.json"
     path.write_text(recipe)
     command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command += [str(ROOT / "bench" / "alone.py"), str(path), str(folder / "cache"), str(threads)]
+    command += [
+        str(ROOT / "bench/peers/torchrun_script.py"),
+        str(path),
+        str(folder / "cache"),
+        str(threads),
+    ]
     wall, printed = call(command)
     told = json.loads(printed.strip().splitlines()[-1])
     return Run(wall, told["train_seconds"], told["images_per_second"])

@@ -6,19 +6,19 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.record import Record, Run
-from bench.result import Goal, Result
+from bench.harness.record import Record, Run
+from bench.harness.result import Goal, Result
 
 PARTS = {
     "input": "Input",
     "step": "Training step",
     "gpu": "On a GPU",
-    "packing": "Several trials on one GPU",
+    "gpu_sharing": "Several trials on one GPU",
     "overhead": "Overhead of a trial",
     "makespan": "The whole of quick.yaml",
     "noop": "The searcher and Tune alone",
-    "growth": "Growth with images, trials and workers",
-    "ledger": "A large ledger to its tables",
+    "scaling": "Growth with images, trials and workers",
+    "records_to_tables": "A large ledger to its tables",
 }
 # Columns of the table of versions: a row's name, what is shown of it, the heading.
 HEADLINES = (
@@ -32,7 +32,7 @@ HEADLINES = (
     ("overhead.train", "value", "a trial, train (s)"),
     ("makespan.quick", "value", "quick.yaml (s)"),
     ("noop.tune.10000", "value", "1,000 no-op trials (s)"),
-    ("ledger.records_to_tables", "value", "1 M rows to tables (s)"),
+    ("records_to_tables.from_parquet", "value", "1 M rows to tables (s)"),
 )
 
 

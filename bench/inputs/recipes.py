@@ -2,8 +2,8 @@
 
 from typing import Any, Literal
 
-from bench.images import config
-from model.config import (
+from bench.inputs.images import config
+from model.config.recipe import (
     AugmentConfig,
     FinetuneConfig,
     FinetuneRecipe,

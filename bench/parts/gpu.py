@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from bench.part import Options, alternate, main
-from bench.recipes import Kind, Recipe, recipe
-from bench.result import Result, at_least, at_most, not_measured, result
-from bench.step import HOW, KINDS, PLAIN, if_compiled, images_of, ours, share, theirs
-from model.config import AugmentConfig
+from bench.harness.part import Options, alternate, main
+from bench.harness.result import Result, at_least, at_most, not_measured, result
+from bench.inputs.recipes import Kind, Recipe, recipe
+from bench.parts.step import HOW, KINDS, PLAIN, if_compiled, images_of, ours, share, theirs
+from model.config.recipe import AugmentConfig
 
 # The paper's study: 84,000 training images, 50 epochs a stage, nine pretrainings, ten finetunings.
 _SEEN = {"pretrain": 9 * 50 * 84_000, "finetune": 10 * 50 * 84_000}

@@ -5,13 +5,13 @@ from functools import partial
 
 import ray
 
-from bench.gpu import paper_recipe
-from bench.part import Options, cores, main
-from bench.recipes import Kind
-from bench.result import Result, at_least, not_measured, result
-from bench.step import KINDS, share
-from orchestrator.cluster import configure
-from orchestrator.packing import Setting, best, together
+from bench.harness.part import Options, cores, main
+from bench.harness.result import Result, at_least, not_measured, result
+from bench.inputs.recipes import Kind
+from bench.parts.gpu import paper_recipe
+from bench.parts.step import KINDS, share
+from orchestrator.cluster.connection import configure
+from orchestrator.cluster.gpu_sharing_probe import Setting, best, together
 
 _ALONE = "one trial alone on the GPU"
 _GAIN = {"pretrain": at_least(1.2), "finetune": at_least(1.5)}
@@ -23,8 +23,10 @@ def measure(options: Options) -> Iterator[Result]:
     if options.device == "cpu" and not options.tiny:
         why = "there is no GPU here (make bench-gpu)"
         for kind in KINDS:
-            yield not_measured(f"packing.{kind}", "images/s", why, against=_ALONE, goal=_GAIN[kind])
-            yield not_measured(f"packing.{kind}.share", "share", why, goal=_SHARE)
+            yield not_measured(
+                f"gpu_sharing.{kind}", "images/s", why, against=_ALONE, goal=_GAIN[kind]
+            )
+            yield not_measured(f"gpu_sharing.{kind}.share", "share", why, goal=_SHARE)
         return
     configure("local")
     ray.init(address="local", num_gpus=1, include_dashboard=False, log_to_driver=False)
@@ -46,7 +48,7 @@ def _of(kind: Kind, options: Options) -> Iterator[Result]:
     told = ", ".join(f"{count}: {found:,.0f}" for count, found in rates.items())
     note = f"{most} trials, each a process of its own; images/s by trials at once: {told}"
     packed, alone = [rates[most]], [rates[1]]
-    name = f"packing.{kind}"
+    name = f"gpu_sharing.{kind}"
     yield result(name, "images/s", packed, alone, against=_ALONE, goal=_GAIN[kind], note=note)
     yield share(f"{name}.share", made, packed, options).model_copy(update={"goal": _SHARE})
 

@@ -11,14 +11,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from bench import images as embedded
-from bench.loader import Decoded, drain, from_files, loader, wait
-from bench.part import Options, alternate, cores, main
-from bench.recipes import PAPER, SIDES
-from bench.result import Result, at_least, result
-from model.config import FinetuneConfig, FinetuneRecipe
+from bench.harness.part import Options, alternate, cores, main
+from bench.harness.result import Result, at_least, result
+from bench.inputs import images as embedded
+from bench.inputs.recipes import PAPER, SIDES
+from bench.peers.torchvision_loader import Decoded, drain, from_files, loader, wait
+from model.config.recipe import FinetuneConfig, FinetuneRecipe
 from model.data.image_set import ImageSet
-from model.feed import Feed
+from model.training.batches import Feed
 
 _BATCH = 128
 _FILES = "JPEG files: decode + AutoAugment + ToTensor"

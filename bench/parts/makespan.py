@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
-from bench import runs
-from bench.part import ROOT, Options, cores, main
-from bench.result import Result, at_least, at_most, result
+from bench.harness import runs
+from bench.harness.part import ROOT, Options, cores, main
+from bench.harness.result import Result, at_least, at_most, result
 
 _QUICK = ROOT / "studies" / "quick.yaml"
 _WARM = "; what first epochs took beyond the median of the others is not training but compiling"
@@ -79,7 +79,13 @@ def _one_fit_a_stage(trials: list[dict[str, Any]], place: Path) -> float:
     chosen = [trial for kind in ("pretrain", "finetune") for trial in _two(trials, kind)]
     path = place / "stages.json"
     path.write_text(json.dumps([json.loads(trial["recipe"]) for trial in chosen]))
-    command = ["-m", "bench.fits", str(path), str(place / "cache"), str(place / "fits")]
+    command = [
+        "-m",
+        "bench.peers.ray_train_script",
+        str(path),
+        str(place / "cache"),
+        str(place / "fits"),
+    ]
     seconds: list[float] = json.loads(runs.call(command)[1].strip().splitlines()[-1])
     pretrain, finetune = sum(seconds[:2]) / 2, sum(seconds[2:]) / 2
     share: float = sum(trial["kind"] == "pretrain" for trial in trials) / len(trials)

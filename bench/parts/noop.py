@@ -1,6 +1,7 @@
 """The searcher and Tune alone: trials that do nothing, their time and the driver's memory.
 
-A no-op trial takes the whole road of `orchestrator.sweep`, but its outcome is already in the store.
+A no-op trial takes the whole road of `orchestrator.run.trainable`, but its outcome is already in
+the store.
 """
 
 import time
@@ -9,21 +10,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.memory import resident
-from bench.part import Options, main
-from bench.recipes import QUICK
-from bench.result import Result, at_least, result
-from model.config import SyntheticImages
-from orchestrator.cluster import LOCAL, configure, connected
-from orchestrator.graph import Board, TrialGraph, expand
-from orchestrator.lease import Leases
-from orchestrator.ledger import Ledger, Outcome
-from orchestrator.paths import Paths
-from orchestrator.recipes import arm_cells
-from orchestrator.resources import allot
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
-from orchestrator.turns import Turns
+from bench.harness.memory import resident
+from bench.harness.part import Options, main
+from bench.harness.result import Result, at_least, result
+from bench.inputs.recipes import QUICK
+from model.config.recipe import SyntheticImages
+from orchestrator.cluster.allotment import allot
+from orchestrator.cluster.connection import LOCAL, configure, connected
+from orchestrator.run.coordination import Turns
+from orchestrator.store.leases import Leases
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.study.graph import Board, TrialGraph, expand
+from orchestrator.study.recipes import arm_cells
+from orchestrator.study.spec import StudySpec
 
 
 class TimedBoard(Board):
@@ -76,7 +77,7 @@ def _study(count: int) -> tuple[StudySpec, TrialGraph]:
 
 
 def _searcher_alone(graph: TrialGraph, rounds: int) -> Result:
-    from orchestrator.search import GraphSearcher
+    from orchestrator.run.searcher import GraphSearcher
 
     seconds = []
     for _ in range(rounds):
@@ -119,7 +120,7 @@ def _each(ends: list[float]) -> float:
 
 
 def _run(study: StudySpec, board: TimedBoard, folder: Path) -> None:
-    from orchestrator.sweep import nodes, run_graph
+    from orchestrator.run.trainable import nodes, run_graph
 
     ledger = Ended(Store(str(folder)))
     _write_outcomes(board.graph.trials, folder)

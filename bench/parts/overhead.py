@@ -5,11 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import runs
-from bench.part import Options, cores, main
-from bench.recipes import QUICK
-from bench.result import Result, result
-from model.config import FinetuneConfig, FinetuneRecipe, SyntheticImages
+from bench.harness import runs
+from bench.harness.part import Options, cores, main
+from bench.harness.result import Result, result
+from bench.inputs.recipes import QUICK
+from model.config.recipe import FinetuneConfig, FinetuneRecipe, SyntheticImages
 
 _DATA = {"source": "synthetic", "image_size": 32, "num_classes": 4, "train_per_class": 16}
 _DATA |= {"val_per_class": 4}

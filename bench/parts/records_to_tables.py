@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.memory import peak, resident
-from bench.part import Options, main
-from bench.recipes import QUICK
-from bench.result import Result, at_most, result
-from model.config import SyntheticImages
-from model.rows import EpochRow
-from orchestrator.graph import TrialGraph, expand
-from orchestrator.ledger import Ledger, Outcome
-from orchestrator.paths import Paths
-from orchestrator.recipes import Cell, arm_cells
-from orchestrator.records import CELLS, EPOCHS, TRIALS, from_parquet, to_parquet
-from orchestrator.report.collect import Records, board_of, collect
-from orchestrator.report.results import write_results
-from orchestrator.report.tables import fill_table
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
+from bench.harness.memory import peak, resident
+from bench.harness.part import Options, main
+from bench.harness.result import Result, at_most, result
+from bench.inputs.recipes import QUICK
+from model.config.recipe import SyntheticImages
+from model.epoch_row import EpochRow
+from orchestrator.report.records.collect import Records, board_of, collect
+from orchestrator.report.tables.fill import fill_table
+from orchestrator.report.write import write_results
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.paths import Paths
+from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS, from_parquet, to_parquet
+from orchestrator.store.store import Store
+from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.recipes import Cell, arm_cells
+from orchestrator.study.spec import StudySpec
 
 _WEIGHTS = "0" * 64
 
@@ -41,17 +41,19 @@ def measure(options: Options) -> Iterator[Result]:
         what = f"{trials * rows:,} epoch rows of {trials:,} trials"
         seconds, memory = _apart(_from_store, study, graph, Path(folder))
         yield result(
-            "ledger.store_to_records", "s", [seconds["collect"]],
+            "records_to_tables.from_store", "s", [seconds["collect"]],
             note=f"{what}, one folder a trial; with tables and files {seconds['all']:.1f} s",
         )  # fmt: skip
-        yield result("ledger.store_to_records.memory", "MB", [memory], note="more than at rest")
+        yield result(
+            "records_to_tables.from_store.memory", "MB", [memory], note="more than at rest"
+        )
         runs = [_apart(_from_records, study, graph, Path(folder)) for _ in range(options.rounds)]
         yield result(
-            "ledger.records_to_tables", "s", [one["all"] for one, _ in runs],
+            "records_to_tables.from_parquet", "s", [one["all"] for one, _ in runs],
             goal=at_most(10), note=f"{what}: three Parquet files to both tables",
         )  # fmt: skip
         yield result(
-            "ledger.records_to_tables.memory", "MB", [more for _, more in runs],
+            "records_to_tables.from_parquet.memory", "MB", [more for _, more in runs],
             goal=at_most(1000), note="more than at rest",
         )  # fmt: skip
 

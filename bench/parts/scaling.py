@@ -6,21 +6,21 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import images as embedded
-from bench import runs
-from bench.memory import peak
-from bench.part import Options, cores, main
-from bench.recipes import QUICK, recipe
-from bench.result import Result, at_least, result
-from model.config import ImageFolder, SyntheticImages
+from bench.harness import runs
+from bench.harness.memory import peak
+from bench.harness.part import Options, cores, main
+from bench.harness.result import Result, at_least, result
+from bench.inputs import images as embedded
+from bench.inputs.recipes import QUICK, recipe
+from model.config.recipe import ImageFolder, SyntheticImages
 from model.data.image_set import ImageSet
-from model.data.source import load, resolve
-from orchestrator.graph import Board, expand
-from orchestrator.ledger import Ledger
-from orchestrator.recipes import arm_cells
-from orchestrator.report.collect import board_of
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
+from model.data.load import load, resolve
+from orchestrator.report.records.collect import board_of
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.store import Store
+from orchestrator.study.graph import Board, expand
+from orchestrator.study.recipes import arm_cells
+from orchestrator.study.spec import StudySpec
 
 _SIDE = 64
 _LINEAR = at_least(0.9)
@@ -44,12 +44,12 @@ def _images(options: Options) -> Iterator[Result]:
         each = [first / count * 1e6]
         smallest, peer = smallest or each, smallest or []
         yield result(
-            f"growth.images.decode.{count}", "us an image", each, peer, less_is_better=True,
+            f"scaling.images.decode.{count}", "us an image", each, peer, less_is_better=True,
             against="the smallest set" if peer else None, goal=_LINEAR if peer else None,
             note=f"fingerprint, decode, cache; peak memory grew by {peak() - before:.0f} MB",
         )  # fmt: skip
         note = "decoded before, mapped from disk"
-        yield result(f"growth.images.open.{count}", "ms", [1e3 * one for one in opened], note=note)
+        yield result(f"scaling.images.open.{count}", "ms", [1e3 * one for one in opened], note=note)
 
 
 def _decoded(drawn: ImageSet, copies: int) -> tuple[float, list[float]]:
@@ -69,11 +69,11 @@ def _trials(options: Options) -> Iterator[Result]:
     smallest: list[float] = []
     for count in options.pick((100, 1_000, 10_000), (2, 4)):
         data = SyntheticImages(fingerprint="0" * 32)
-        study = StudySpec(name="growth", data=data, model=QUICK, seeds=tuple(range(count)))
+        study = StudySpec(name="scaling", data=data, model=QUICK, seeds=tuple(range(count)))
         each = [_timed(partial(_plan, study)) / count * 1e6 for _ in range(3)]
         smallest, peer = smallest or each, smallest or []
         yield result(
-            f"growth.trials.plan.{count}", "us a trial", each, peer, less_is_better=True,
+            f"scaling.trials.plan.{count}", "us a trial", each, peer, less_is_better=True,
             against="the smallest study" if peer else None, goal=_LINEAR if peer else None,
             note="expanded, keyed, looked up in an empty store",
         )  # fmt: skip
@@ -96,7 +96,7 @@ def _workers(options: Options) -> Iterator[Result]:
                 rates[count].append(runs.torchrun(made, Path(folder), count, 1).rate)
     for count in counts:
         yield result(
-            f"growth.workers.{count}", "images/s", rates[count], rates[1] if count > 1 else [],
+            f"scaling.workers.{count}", "images/s", rates[count], rates[1] if count > 1 else [],
             against="one worker" if count > 1 else None,
             note=f"network of quick.yaml, global batch {batch}, one thread a worker, gloo",
         )  # fmt: skip

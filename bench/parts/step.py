@@ -5,17 +5,17 @@ from functools import partial
 
 import torch
 
-from bench import images as embedded
-from bench import plain
-from bench.part import Options, alternate, cores, main
-from bench.peer import timm_rates, timm_version
-from bench.recipes import Kind, Recipe, recipe
-from bench.result import Result, at_least, not_measured, result
-from bench.work import flops, matrix_rate
-from model.compiled import compilations, how
-from model.context import LocalContext
+from bench.harness.flops import flops, matrix_rate
+from bench.harness.part import Options, alternate, cores, main
+from bench.harness.result import Result, at_least, not_measured, result
+from bench.inputs import images as embedded
+from bench.inputs.recipes import Kind, Recipe, recipe
+from bench.peers import plain_loop
+from bench.peers.timm_vit import timm_rates, timm_version
 from model.data.image_set import ImageSet
-from model.train import fit
+from model.training.compilation import compilations, how
+from model.training.context import LocalContext
+from model.training.fit import fit
 
 PLAIN = "a plain PyTorch loop of the same network"
 HOW = (
@@ -104,7 +104,7 @@ def ours(made: Recipe, images: ImageSet, device: torch.device) -> float:
 
 def theirs(made: Recipe, images: ImageSet, device: torch.device) -> float:
     """Images a second of the plain loop's last epoch."""
-    return float((~images.is_val).sum()) / plain.epoch_seconds(made, images, device)
+    return float((~images.is_val).sum()) / plain_loop.epoch_seconds(made, images, device)
 
 
 def _against_timm(options: Options, device: torch.device) -> Result:

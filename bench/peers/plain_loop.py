@@ -1,4 +1,4 @@
-"""The training loop that most would write: the peer of `model.train.fit`.
+"""The training loop that most would write: the peer of `model.training.fit.fit`.
 
 It has the same network class, batch, precision and images. It differs in what a plain script does:
 Adam as PyTorch sets it up by default, no channels_last, a boolean mask drawn for each batch on the
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.recipes import Recipe
-from model.config import MaskConfig, PretrainRecipe
+from bench.inputs.recipes import Recipe
+from model.config.recipe import MaskConfig, PretrainRecipe
 from model.data.image_set import ImageSet
-from model.uvcgan import build_classifier, build_generator
+from model.networks.uvcgan2 import build_classifier, build_generator
 
 
 def epoch_seconds(recipe: Recipe, images: ImageSet, device: torch.device) -> float:

@@ -1,6 +1,7 @@
 """Stages as plain Ray Train runs them: one TorchTrainer.fit() after the other, Ray's defaults.
 
-`python -m bench.fits RECIPES.json CACHE STORAGE` prints the seconds of each as one JSON list.
+`python -m bench.peers.ray_train_script RECIPES.json CACHE STORAGE` prints the seconds of each as
+one JSON list.
 """
 
 import json
@@ -12,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from model.context import Checkpoint, LocalContext
-from model.rows import EpochRow
+from model.epoch_row import EpochRow
+from model.training.context import Checkpoint, LocalContext
 
 
 class _Reporting(LocalContext):
@@ -30,9 +31,9 @@ def train(config: dict[str, Any]) -> None:
     """One worker of one stage."""
     import torch
 
-    from model.config import FinetuneRecipe, PretrainRecipe
-    from model.data.source import load
-    from model.train import fit
+    from model.config.recipe import FinetuneRecipe, PretrainRecipe
+    from model.data.load import load
+    from model.training.fit import fit
 
     torch.set_num_threads(config["threads"])
     kind = PretrainRecipe if config["recipe"]["kind"] == "pretrain" else FinetuneRecipe
@@ -78,6 +79,6 @@ def main(recipes: Path, cache: Path, storage: Path) -> list[float]:
 if __name__ == "__main__":
     # As the project's own local cluster: on loopback alone, no usage statistics.
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-    from bench import fits  # by its name: workers cannot import `__main__`
+    from bench.peers import ray_train_script  # by its name: workers cannot import `__main__`
 
-    print(json.dumps(fits.main(*map(Path, sys.argv[1:4]))))
+    print(json.dumps(ray_train_script.main(*map(Path, sys.argv[1:4]))))

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench import work
-from bench.loader import wait
-from bench.recipes import PAPER, Recipe
+from bench.harness import flops
+from bench.inputs.recipes import PAPER, Recipe
+from bench.peers.torchvision_loader import wait
 from model.data.image_set import ImageSet
 
 
@@ -27,7 +27,7 @@ def timm_rates(
     """What measures GFLOP/s of an epoch of finetuning timm's ViT, and its GFLOP an image."""
     side, classes = recipe.data.image_size, len(images.class_names)
     given = torch.rand(2, 3, side, side)
-    each = work.count(_vit(side, classes), given, torch.rand(2, classes)) / 2e9
+    each = flops.count(_vit(side, classes), given, torch.rand(2, classes)) / 2e9
     network = _vit(side, classes).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, betas=(0.9, 0.99), fused=True)
     return lambda: _rate(recipe, images, network, optimizer) * each, each

@@ -1,4 +1,4 @@
-"""A recipe trained by a plain script: `torchrun bench/alone.py RECIPE.json CACHE THREADS`.
+"""A recipe trained by a plain script: `torchrun torchrun_script.py RECIPE.json CACHE THREADS`.
 
 The peer of a whole trial: the same `fit` without Ray, store or study. Rank 0 prints one line of
 JSON: images and seconds of training.
@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from model.config import FinetuneRecipe, PretrainRecipe
-from model.context import LocalContext
-from model.data.source import load
-from model.train import fit
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.data.load import load
+from model.training.context import LocalContext
+from model.training.fit import fit
 
 
 def main(path: Path, cache: Path, threads: int) -> None:

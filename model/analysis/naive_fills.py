@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from model.config import PretrainRecipe
+from model.config.recipe import PretrainRecipe
 from model.data.image_set import ImageSet, split
-from model.masking import mean_colour, visible
+from model.masking.masks import mean_colour, visible
+from model.masking.uvcgan2_stream import StreamedMasks
 from model.rng import Stream, held_out
-from model.streamed_masks import StreamedMasks
 
 _CHUNK = 500  # images at a time; bounds memory, changes no number
 _REACH = 6  # standard deviations; farther, weights are subnormal, which slows down a CPU

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from model.config import AugmentConfig
+from model.augment.equalize import equalize
+from model.augment.geometric import MOVES, moved
+from model.augment.sharpness import sharpen
+from model.config.recipe import AugmentConfig
 from model.device import to_device
-from model.equalize import equalize
-from model.moved import MOVES, moved
 from model.rng import Stream, uniform
-from model.sharpen import sharpen
 
 _CHUNK_CPU = 1024  # images at a time: groups large enough to pay for a call, yet in the cache
 _CHUNK_GPU = 4096  # a chunk costs hundreds of kernel launches whatever its size

@@ -2,7 +2,7 @@
 
 A recipe is plain data. It imports neither torch nor ray, so that a study can be checked and
 planned on any machine. Whatever does not change the result (workers, device, where the images
-lie) is no part of it: see `orchestrator.study.Runtime`.
+lie) is no part of it: see `orchestrator.study.runtime.Runtime`.
 """
 
 from pathlib import Path

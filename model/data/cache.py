@@ -19,8 +19,8 @@ from filelock import FileLock
 
 from model.data.image_set import ImageSet
 from model.data.listing import FINGERPRINT_DIGITS
-from model.disk import flush, flush_folder
 from model.errors import InputError
+from model.fsync import flush, flush_folder
 
 
 class Source(Protocol):

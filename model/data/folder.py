@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from model.config import ImageFolder
-from model.data.draw import order
+from model.config.recipe import ImageFolder
 from model.data.files import Files
+from model.data.keyed_random import order
 from model.data.listing import Found, Listing, is_image, make_listing, pick_classes, shorten
 from model.errors import InputError
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.config import DataConfig
-from model.data.draw import order
+from model.config.recipe import DataConfig
+from model.data.keyed_random import order
 from model.errors import InputError
 
 

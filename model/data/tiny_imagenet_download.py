@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from model.data import tiny_imagenet
-from model.data.download import Progress, discard, download
 from model.data.files import ZipFiles
+from model.data.http_download import Progress, discard, download
 from model.errors import InputError
 
 OFFICIAL_URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"

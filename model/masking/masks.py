@@ -9,7 +9,7 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from model.config import MaskConfig
+from model.config.recipe import MaskConfig
 from model.rng import Key, uniform
 
 _ROUNDS = 64  # rectangles offered to each image before single patches fill what is missing
@@ -107,7 +107,7 @@ def _visible_patches(config: MaskConfig, per_side: int, key: Key, samples: Tenso
         case "block":
             return ~_blocks(per_side, count, key, samples).view(shape)
         case "uvcgan2":
-            raise ValueError("masks of mode 'uvcgan2' go by place: see model.streamed_masks")
+            raise ValueError("masks of mode 'uvcgan2' go by place: see masking.uvcgan2_stream")
         case mode:
             assert_never(mode)
 

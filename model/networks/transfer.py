@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from model.uvcgan import Classifier, Generator
+from model.networks.uvcgan2 import Classifier, Generator
 
 _MAX_LISTED = 6
 

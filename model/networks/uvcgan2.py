@@ -15,8 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.layers import DecoderScale, EncoderScale, FourierPositions, TransformerBlock
+from model.config.recipe import ModelConfig
+from model.networks.convolutions import (
+    DecoderScale,
+    EncoderScale,
+    FourierPositions,
+    TransformerBlock,
+)
 
 _UVCGAN2_STD = 0.02
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.config import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.device import to_device
-from model.masking import fill, visible
+from model.masking.masks import fill, visible
+from model.masking.uvcgan2_stream import StreamedMasks
+from model.networks.transfer import load_parent
+from model.networks.uvcgan2 import build_classifier, build_generator
 from model.rng import Key, Stream, held_out
-from model.streamed_masks import StreamedMasks
-from model.transfer import load_parent
-from model.uvcgan import build_classifier, build_generator
 
 
 class Scores(NamedTuple):

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.augment import augment
-from model.augmented import Augmented
-from model.config import FinetuneRecipe, PretrainRecipe
+from model.augment.autoaugment import augment
+from model.augment.cache import Augmented
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.data.image_set import ImageSet
 from model.device import copied, to_device
-from model.objectives import Batch, Scores
+from model.objectives.objectives import Batch, Scores
 from model.rng import Stream, uniform
 
 # Images augmented in one go: the grouped kernels cost the same for one image as for hundreds.

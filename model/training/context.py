@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from model.augmented import Augmented
-from model.rows import EpochRow
+from model.augment.cache import Augmented
+from model.epoch_row import EpochRow
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.config import FinetuneRecipe, PretrainRecipe, ScheduleConfig, SyntheticImages
+from model.config.recipe import FinetuneRecipe, PretrainRecipe, ScheduleConfig, SyntheticImages
 from model.data.image_set import ImageSet
 
 Recipe = PretrainRecipe | FinetuneRecipe

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model.compiled import as_compiled, as_written, compile_in_place
-from model.config import FinetuneRecipe, OptimConfig, PretrainRecipe, TrainConfig
-from model.context import Checkpoint, TrainContext, on_cpu
+from model.config.recipe import FinetuneRecipe, OptimConfig, PretrainRecipe, TrainConfig
 from model.data.image_set import ImageSet, Splits, split
 from model.device import use_ieee
-from model.feed import Feed, Samples, Tally
-from model.objectives import Objective, build_objective, start_from_parent
-from model.rows import EpochRow
-from model.schedule import learning_rate
+from model.epoch_row import EpochRow
+from model.objectives.objectives import Objective, build_objective, start_from_parent
+from model.training.batches import Feed, Samples, Tally
+from model.training.compilation import as_compiled, as_written, compile_in_place
+from model.training.context import Checkpoint, TrainContext, on_cpu
+from model.training.schedule import learning_rate
 
 
 class Diverged(RuntimeError):

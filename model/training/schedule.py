@@ -2,7 +2,7 @@
 
 import math
 
-from model.config import ScheduleConfig
+from model.config.recipe import ScheduleConfig
 
 
 def learning_rate(

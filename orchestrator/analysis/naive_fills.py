@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from model.config import PretrainRecipe
-from orchestrator.graph import State
-from orchestrator.ledger import YARDSTICKS
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan
+from model.config.recipe import PretrainRecipe
+from orchestrator.plan.plan import Plan
+from orchestrator.store.ledger import YARDSTICKS
+from orchestrator.store.paths import Paths
+from orchestrator.study.graph import State
 
 
 def measure(plan: Plan, cache: Path) -> None:
@@ -20,8 +20,8 @@ def measure(plan: Plan, cache: Path) -> None:
 
 
 def _yardsticks(recipe: PretrainRecipe, cache: Path) -> dict[str, float]:
-    from model.data.source import load
-    from model.yardsticks import of_recipe  # torch, which a finished study does not need
+    from model.analysis.naive_fills import of_recipe  # torch, which a finished study does not need
+    from model.data.load import load
 
     found = of_recipe(recipe, load(recipe.data, cache))
     names = dict(zip(("zero", "mean", "gaussian"), YARDSTICKS, strict=True))

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from model.config import PretrainRecipe
-from orchestrator.graph import State, TrialSpec
-from orchestrator.ledger import DamagedError, Ledger
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan
-from orchestrator.records import SAMPLES, table_of, to_parquet
-from orchestrator.report.collect import samples_of
+from model.config.recipe import PretrainRecipe
+from orchestrator.plan.plan import Plan
+from orchestrator.report.records.collect import samples_of
+from orchestrator.store.ledger import DamagedError, Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.schemas import SAMPLES, table_of, to_parquet
+from orchestrator.study.graph import State, TrialSpec
 
 if TYPE_CHECKING:  # torch, which a finished study does not need
     from torch import Tensor
@@ -62,7 +62,7 @@ def chosen(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _samples(trial: TrialSpec, ledger: Ledger, cache: Path) -> pa.Table:
-    from model.data.source import load
+    from model.data.load import load
 
     assert isinstance(trial.recipe, PretrainRecipe)
     weights = ledger.weights(trial.key)
@@ -79,7 +79,7 @@ def _pictures(
     import torch
 
     from model.data.image_set import split
-    from model.objectives import Batch, Reconstruction
+    from model.objectives.objectives import Batch, Reconstruction
 
     val = split(image_set, recipe.data).val
     places = chosen(image_set.labels[val])

@@ -6,16 +6,16 @@ import sys
 import typer
 
 from model.errors import InputError
-from orchestrator.commands import data, store
-from orchestrator.commands.doctor import doctor
-from orchestrator.commands.explain import explain
-from orchestrator.commands.export import export
-from orchestrator.commands.plan import plan
-from orchestrator.commands.report import report
-from orchestrator.commands.run import run
-from orchestrator.commands.watch import watch
-from orchestrator.store import StoreError
-from orchestrator.study import StudyError
+from orchestrator.cli import data, store
+from orchestrator.cli.doctor import doctor
+from orchestrator.cli.explain import explain
+from orchestrator.cli.export import export
+from orchestrator.cli.plan import plan
+from orchestrator.cli.report import report
+from orchestrator.cli.run import run
+from orchestrator.cli.watch import watch
+from orchestrator.store.store import StoreError
+from orchestrator.study.spec import StudyError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__

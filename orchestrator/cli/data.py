@@ -20,7 +20,7 @@ def fetch(
     to: Annotated[Path, typer.Option("--to", help="Folder to put it in.")] = Path("data"),
 ) -> None:
     """Download an image set, going on where a broken download stopped, and verify it."""
-    from orchestrator.download import fetch_with_progress
+    from orchestrator.cli.download_progress import fetch_with_progress
 
     if name != "tiny-imagenet":
         raise InputError(f"data set {name!r} is not known; choices: tiny-imagenet")

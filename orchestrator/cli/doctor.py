@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from orchestrator.commands.options import (
+from orchestrator.cli.options import (
     DEFAULT_ADDRESS,
     DEFAULT_STORE,
     Address,
@@ -30,10 +30,10 @@ def doctor(
 ) -> None:
     """Check versions, store, images, GPUs, disk and authentication on every node of a cluster, and
     train one step of each kind of trial on each kind of node. Exit code 1 if anything is wrong."""
-    from orchestrator.cluster import configure
+    from orchestrator.cluster.connection import configure
 
     configure(address)
-    from orchestrator.consultation import consult, visit
+    from orchestrator.doctor.diagnose import consult, visit
 
     patient = visit(study, store, data, address, cache or default_cache())
     healthy = consult(patient, Console())

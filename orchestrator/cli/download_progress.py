@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from model.data.fetch import fetch_tiny_imagenet
+from model.data.tiny_imagenet_download import fetch_tiny_imagenet
 
 
 def fetch_with_progress(source: str | None, to: Path, console: Console) -> Path:

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from orchestrator.commands.options import DEFAULT_STORE, AsJson, Data, StoreUri, Study
-from orchestrator.planning import make_plan
+from orchestrator.cli.options import DEFAULT_STORE, AsJson, Data, StoreUri, Study
+from orchestrator.plan.plan import make_plan
 
 
 def explain(
@@ -32,10 +32,10 @@ def explain(
     epochs_done, restarts, started_at, finished_at, wall_seconds,
     train_seconds, fingerprint, provenance, differs, defaults, recipe.
     """
-    from orchestrator import explained, explaining
+    from orchestrator.explain import explanation, text
 
-    found = explaining.explain(make_plan(study, store, data, existing=True), cell)
+    found = explanation.explain(make_plan(study, store, data, existing=True), cell)
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
     else:
-        explained.show(found, Console(), recipes)
+        text.show(found, Console(), recipes)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands.options import DEFAULT_STORE, Cache, StoreUri, default_cache
+from orchestrator.cli.options import DEFAULT_STORE, Cache, StoreUri, default_cache
 
 
 def export(
@@ -19,8 +19,8 @@ def export(
     cache: Cache = None,
 ) -> None:
     """Write a trial's weights, configuration and model card; the card tells how to load it."""
-    from orchestrator import exporting
-    from orchestrator.stock import open_store
+    from orchestrator.export import export
+    from orchestrator.store.inventory import open_store
 
-    key = exporting.export(open_store(store), trial, folder, cache or default_cache())
+    key = export.export(open_store(store), trial, folder, cache or default_cache())
     typer.echo(f"{key} written to {folder}")

@@ -7,19 +7,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.budget import Estimate, estimate, refuse_beyond
-from orchestrator.commands.options import (
-    DEFAULT_STORE,
-    AsJson,
-    Data,
-    MaxGpuHours,
-    StoreUri,
-    Study,
-)
-from orchestrator.difference import show as show_difference
-from orchestrator.graph import State
-from orchestrator.plan_json import plan_json
-from orchestrator.planning import Plan, make_plan, with_retries
+from orchestrator.cli.options import DEFAULT_STORE, AsJson, Data, MaxGpuHours, StoreUri, Study
+from orchestrator.plan.as_json import plan_json
+from orchestrator.plan.changes import show as show_difference
+from orchestrator.plan.cost import Estimate, estimate, refuse_beyond
+from orchestrator.plan.plan import Plan, make_plan, with_retries
+from orchestrator.study.graph import State
 
 
 def plan(

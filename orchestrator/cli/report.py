@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from orchestrator.commands.options import (
+from orchestrator.cli.options import (
     DEFAULT_STORE,
     Cache,
     Data,
@@ -16,7 +16,7 @@ from orchestrator.commands.options import (
     Study,
     default_cache,
 )
-from orchestrator.planning import make_plan
+from orchestrator.plan.plan import make_plan
 
 
 def report(
@@ -37,15 +37,15 @@ def report(
     STUDY may also be a results folder: all is then made again from the records in it, without a
     store.
     """
-    from orchestrator.report.kept import (
+    from orchestrator.report.records.results_folder import (
         is_results,
         keep_safe,
         records_of,
         refuse_another_study,
         study_of,
     )
-    from orchestrator.report.results import results_as_json
-    from orchestrator.running import print_written, write_and_print
+    from orchestrator.report.write import results_as_json
+    from orchestrator.run.driver import print_written, write_and_print
 
     console = Console(quiet=as_json)
     if is_results(study):

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from orchestrator.budget import estimate, refuse_beyond
-from orchestrator.commands.options import (
+from orchestrator.cli.options import (
     DEFAULT_ADDRESS,
     DEFAULT_STORE,
     Address,
@@ -21,8 +20,9 @@ from orchestrator.commands.options import (
     Study,
     default_cache,
 )
-from orchestrator.difference import show as show_difference
-from orchestrator.planning import make_plan, with_retries
+from orchestrator.plan.changes import show as show_difference
+from orchestrator.plan.cost import estimate, refuse_beyond
+from orchestrator.plan.plan import make_plan, with_retries
 
 
 def run(
@@ -41,9 +41,9 @@ def run(
     max_gpu_hours: MaxGpuHours = None,
 ) -> None:
     """Train what a study still lacks and write its tables. Run it again to go on after any end."""
-    from orchestrator.cluster import configure
-    from orchestrator.interrupts import Interrupts
-    from orchestrator.running import RunOptions, print_line, run_study
+    from orchestrator.cluster.connection import configure
+    from orchestrator.run.driver import RunOptions, print_line, run_study
+    from orchestrator.run.signals import Interrupts
 
     configure(address)
     made = make_plan(study, store, data)

@@ -11,11 +11,11 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from model.errors import InputError
-from orchestrator.commands.options import DEFAULT_STORE, StoreUri
-from orchestrator.housekeeping import delete as delete_trials
-from orchestrator.housekeeping import delete_ray_files
-from orchestrator.remembered import forget as forget_study
-from orchestrator.stock import Stock, StoredTrial, open_store, take_stock
+from orchestrator.cli.options import DEFAULT_STORE, StoreUri
+from orchestrator.store.cleanup import delete as delete_trials
+from orchestrator.store.cleanup import delete_ray_files
+from orchestrator.store.inventory import Stock, StoredTrial, open_store, take_stock
+from orchestrator.store.study_registry import forget as forget_study
 
 app = typer.Typer(no_args_is_help=True, help="See what lies in a store; delete what nobody needs.")
 

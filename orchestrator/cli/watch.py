@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from orchestrator.commands.options import DEFAULT_STORE, Data, StoreUri, Study
-from orchestrator.planning import make_plan
+from orchestrator.cli.options import DEFAULT_STORE, Data, StoreUri, Study
+from orchestrator.plan.plan import make_plan
 
 
 def watch(
@@ -20,14 +20,14 @@ def watch(
     as_json: Annotated[bool, typer.Option("--json", help="Once, as one JSON document.")] = False,
 ) -> None:
     """Show a study's trials from its store alone, until all have ended or Ctrl-C."""
-    from orchestrator import watching
+    from orchestrator.run import watch
 
     made = make_plan(study, store, data, existing=True)
     if as_json:
-        typer.echo(json.dumps(watching.as_json(made, watching.board_now(made)), indent=2))
+        typer.echo(json.dumps(watch.as_json(made, watch.board_now(made)), indent=2))
         return
     try:
-        board = watching.view_of(made).watch(Console(), watching.boards(made), once)
+        board = watch.view_of(made).watch(Console(), watch.boards(made), once)
     except KeyboardInterrupt:
         return  # whoever trains goes on
     raise typer.Exit(0 if once or board.complete else 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model.errors import InputError
-from orchestrator.runtime import Runtime
+from orchestrator.study.runtime import Runtime
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from model.data.source import load
-from orchestrator.graph import State
-from orchestrator.planning import Plan
-from orchestrator.resources import Node
+from model.data.load import load
+from orchestrator.cluster.allotment import Node
+from orchestrator.plan.plan import Plan
+from orchestrator.study.graph import State
 
 
 def trials_per_gpu(plan: Plan, room: list[Node], cache: Path, console: Console) -> int:
@@ -43,7 +43,7 @@ def most_on_one(room: list[Node], cpus_per_worker: int, trials: int) -> int | No
 
 def _probed(plan: Plan, waiting: list[str], most: int, cache: Path, console: Console) -> int:
     """As many as is fastest for each kind of trial: a kind may need more memory than the other."""
-    from orchestrator.packing import Setting, rates_of
+    from orchestrator.cluster.gpu_sharing_probe import Setting, rates_of
 
     runtime = plan.study.runtime
     kinds = {plan.graph.trials[key].kind: plan.graph.trials[key] for key in reversed(waiting)}

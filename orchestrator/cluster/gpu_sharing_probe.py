@@ -17,11 +17,11 @@ import torch
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from model.context import Checkpoint, LocalContext
-from model.rows import EpochRow
-from model.train import fit
-from orchestrator.graph import TrialSpec
-from orchestrator.rehearsal import Recipe, noise, rehearsed
+from model.epoch_row import EpochRow
+from model.training.context import Checkpoint, LocalContext
+from model.training.dry_run import Recipe, noise, rehearsed
+from model.training.fit import fit
+from orchestrator.study.graph import TrialSpec
 
 _COUNTS = (1, 2, 4, 8)
 _GAIN = 1.05  # less is noise, and more trials at once are more to lose

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from orchestrator.resources import Node
+from orchestrator.cluster.allotment import Node
 
 # Where Ray's cluster launcher puts it.
 AUTOSCALER_CONFIG = Path("~/ray_bootstrap_config.yaml")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from orchestrator.doctor_probe import Facts
+from orchestrator.doctor.node_facts import Facts
 
 # An image set of the paper's size is 1 GiB decoded; checkpoints and logs want room too.
 ENOUGH_GIB = 5.0

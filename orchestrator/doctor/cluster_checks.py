@@ -15,13 +15,13 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from model.config import DataConfig
-from orchestrator import doctor, doctor_probe
-from orchestrator.doctor import Check, Kind
-from orchestrator.graph import TrialSpec
-from orchestrator.runtime import Runtime, compiles
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
+from model.config.recipe import DataConfig
+from orchestrator.doctor import checks, node_facts
+from orchestrator.doctor.checks import Check, Kind
+from orchestrator.store.store import Store
+from orchestrator.study.graph import TrialSpec
+from orchestrator.study.runtime import Runtime, compiles
+from orchestrator.study.spec import StudySpec
 
 PATIENCE_SECONDS = 120.0
 # A network is compiled in a minute or so.
@@ -42,11 +42,11 @@ def rounds(
     gpus = sum(kind.gpus for kind in kinds.values())
     cpus = sum(kind.cpus for kind in kinds.values())
     yield Check("nodes", "cluster", f"{len(nodes)} alive, {cpus} CPUs, {gpus} GPUs")
-    yield doctor.working_directory(travelling(Path.cwd()))
+    yield checks.working_directory(travelling(Path.cwd()))
     told, marks = _examined(study.data, nodes, store, cache)
-    yield doctor.authentication(told, _status(dashboard) if dashboard else None)
-    yield doctor.same_gpus(kinds)
-    yield from doctor.judge(doctor_probe.versions(), told, marks)
+    yield checks.authentication(told, _status(dashboard) if dashboard else None)
+    yield checks.same_gpus(kinds)
+    yield from checks.judge(node_facts.versions(), told, marks)
     for kind in dict.fromkeys(kinds.values()):
         name = next(name for name, found in kinds.items() if found == kind)
         for trial in trials if kind.cpus else []:
@@ -59,7 +59,7 @@ def _examined(
     """What each node says of itself, or why it does not; and whose file in the store arrived."""
     mark = f"doctor-{uuid.uuid4().hex[:12]}"
     store.write(mark, b"")
-    probe = ray.remote(doctor_probe.facts)
+    probe = ray.remote(node_facts.facts)
     asked = {
         name: _on(probe, node).remote(store.uri, mark, node["NodeID"], data, cache)
         for name, node in nodes.items()
@@ -75,7 +75,7 @@ def _examined(
 def _step(trial: TrialSpec, runtime: Runtime, kind: Kind, name: str, node: dict[str, Any]) -> Check:
     gpu = kind.gpus > 0
     compiled = compiles(runtime.compile, gpu)
-    task = _on(ray.remote(doctor_probe.few_steps), node, num_cpus=1, num_gpus=int(gpu))
+    task = _on(ray.remote(node_facts.few_steps), node, num_cpus=1, num_gpus=int(gpu))
     patience = _COMPILING_SECONDS if compiled else PATIENCE_SECONDS
     answer = _answer(task.remote(trial, gpu, compiled), patience)
     what = f"a {trial.kind} step"

@@ -9,17 +9,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from model.config import FinetuneConfig, PretrainConfig
+from model.config.recipe import FinetuneConfig, PretrainConfig
 from model.errors import InputError
-from orchestrator.cluster import LOCAL, connected
-from orchestrator.doctor import Check
-from orchestrator.graph import TrialSpec, expand
-from orchestrator.growth import with_those_to_come
-from orchestrator.planning import make_plan
-from orchestrator.resources import allot
-from orchestrator.running import on_any_node
-from orchestrator.store import Store, StoreError
-from orchestrator.study import Arm, StudySpec
+from orchestrator.cluster.allotment import allot
+from orchestrator.cluster.connection import LOCAL, connected
+from orchestrator.cluster.nodes import with_those_to_come
+from orchestrator.doctor.checks import Check
+from orchestrator.plan.plan import make_plan
+from orchestrator.run.driver import on_any_node
+from orchestrator.store.store import Store, StoreError
+from orchestrator.study.graph import TrialSpec, expand
+from orchestrator.study.spec import Arm, StudySpec
 
 # Without a study: the default network, at a batch that a laptop takes too.
 ANY_STUDY = StudySpec(
@@ -49,7 +49,7 @@ def visit(path: Path | None, store: str, data: Path | None, address: str, cache:
     Raises:
         InputError: the study or the store is not understood.
     """
-    from orchestrator.search import cells
+    from orchestrator.run.searcher import cells
 
     if path:
         plan = make_plan(path, store, data, strict=False)
@@ -80,7 +80,7 @@ def consult(patient: Visit, console: Console) -> bool:
 
 
 def _checks(patient: Visit, dashboard: str | None) -> Iterator[Check]:
-    from orchestrator.doctor_rounds import rounds
+    from orchestrator.doctor.cluster_checks import rounds
 
     yield _room(patient)
     try:
@@ -93,7 +93,7 @@ def _checks(patient: Visit, dashboard: str | None) -> Iterator[Check]:
 
 
 def _room(patient: Visit) -> Check:
-    from orchestrator.sweep import nodes
+    from orchestrator.run.trainable import nodes
 
     local = patient.address == LOCAL
     room = nodes() if local else with_those_to_come(nodes())

@@ -8,11 +8,11 @@ import stat
 from importlib import metadata
 from pathlib import Path
 
-from model.config import DataConfig
+from model.config.recipe import DataConfig
 from model.errors import InputError
-from orchestrator.cluster import authentication
-from orchestrator.graph import TrialSpec
-from orchestrator.store import Store
+from orchestrator.cluster.connection import authentication
+from orchestrator.store.store import Store
+from orchestrator.study.graph import TrialSpec
 
 _PACKAGES = ("ray", "torch", "torchvision", "numpy", "pyarrow")
 _SOURCES = ("orchestrator", "model")
@@ -61,7 +61,7 @@ def versions() -> dict[str, str]:
 
 def _digest() -> str:
     """The code itself: nobody raises a version for every change."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     content = hashlib.sha256()
     for name in _SOURCES:
         for path in sorted((root / name).rglob("*.py")):
@@ -87,7 +87,7 @@ def _store(uri: str, mark: str, node: str) -> str | None:
 
 
 def _data(config: DataConfig, cache: Path) -> str | None:
-    from model.data.source import resolve
+    from model.data.load import resolve
 
     if config.fingerprint and (cache.expanduser() / config.fingerprint / "set.json").exists():
         return None
@@ -106,10 +106,10 @@ def few_steps(trial: TrialSpec, gpu: bool, compiled: bool) -> str:
     """
     import torch
 
-    from model.compiled import how
-    from model.context import LocalContext
-    from model.train import fit
-    from orchestrator.rehearsal import noise, rehearsed
+    from model.training.compilation import how
+    from model.training.context import LocalContext
+    from model.training.dry_run import noise, rehearsed
+    from model.training.fit import fit
 
     device = torch.device("cuda" if gpu else "cpu")
     # CUDA graphs warm up in the first step, are recorded in the second and replayed in the third.

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model.config import (
+from model.config.recipe import (
     Config,
     FinetuneConfig,
     ModelConfig,
@@ -13,12 +13,12 @@ from model.config import (
     Recipe,
     TinyImageNet,
 )
-from orchestrator.graph import CellTrials, State
-from orchestrator.planning import Plan
-from orchestrator.report.chosen import chosen_rows
-from orchestrator.study import Scalar, Table
-from orchestrator.watching import board_now
-from orchestrator.which_cell import which_cell
+from orchestrator.plan.plan import Plan
+from orchestrator.report.records.epoch_selection import chosen_rows
+from orchestrator.run.watch import board_now
+from orchestrator.study.graph import CellTrials, State
+from orchestrator.study.lookup import which_cell
+from orchestrator.study.spec import Scalar, Table
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.explaining import Explanation, Number, Trial, flat
+from orchestrator.explain.explanation import Explanation, Number, Trial, flat
 
 
 def show(found: Explanation, console: Console, recipes: bool = False) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 import safetensors.torch
 from torch import Tensor
 
-from model.config import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.data.cache import cached_class_names
 from model.errors import InputError
 from model.pretrained import CONFIG_FILE, WEIGHTS_FILE, ExportConfig, network_weights
-from orchestrator.card import card
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.store import Store
+from orchestrator.export.model_card import card
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
 
 _MOST_LISTED = 8
 

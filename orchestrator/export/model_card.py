@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from model.config import DataConfig, PretrainRecipe
+from model.config.recipe import DataConfig, PretrainRecipe
+from model.epoch_row import EpochRow
 from model.pretrained import ExportConfig
-from model.rows import EpochRow
-from orchestrator.graph import TrialSpec
-from orchestrator.ledger import Ledger, Outcome
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.study.graph import TrialSpec
 
 _SOURCES = {
     "synthetic": "Images that maskgrid makes itself",

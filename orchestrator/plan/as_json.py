@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from orchestrator.difference import lines
-from orchestrator.graph import State
-from orchestrator.planning import Plan
+from orchestrator.plan.changes import lines
+from orchestrator.plan.plan import Plan
+from orchestrator.study.graph import State
 
 
 def plan_json(made: Plan, recipes: bool = False) -> dict[str, Any]:

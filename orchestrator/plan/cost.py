@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import InputError
-from orchestrator.graph import State, TrialGraph, TrialSpec
-from orchestrator.ledger import DamagedError, Ledger
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan
-from orchestrator.runtime import Runtime
+from orchestrator.plan.plan import Plan
+from orchestrator.store.ledger import DamagedError, Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.study.graph import State, TrialGraph, TrialSpec
+from orchestrator.study.runtime import Runtime
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from model.errors import InputError
-from orchestrator import outputs
-from orchestrator.records import table_of, to_parquet
-from orchestrator.report import verdicts
-from orchestrator.report.collect import Records
-from orchestrator.report.comparisons import all_comparisons
-from orchestrator.report.documents import to_latex, to_markdown
-from orchestrator.report.figures.left import left_over
-from orchestrator.report.longform import (
+from orchestrator.report.figures.stale import left_over
+from orchestrator.report.formats.documents import to_latex, to_markdown
+from orchestrator.report.formats.parquet_csv import (
     COMPARISONS,
     VERDICTS,
     comparison_rows,
@@ -22,12 +17,17 @@ from orchestrator.report.longform import (
     to_csv,
     verdict_rows,
 )
-from orchestrator.report.page import page
-from orchestrator.report.page_origin import study_yaml
-from orchestrator.report.tables import Filled, fill_table
-from orchestrator.report.verdicts import Verdict
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
+from orchestrator.report.page.origin import study_yaml
+from orchestrator.report.page.page import page
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables import verdicts
+from orchestrator.report.tables.comparisons import all_comparisons
+from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.report.tables.verdicts import Verdict
+from orchestrator.store.schemas import table_of, to_parquet
+from orchestrator.store.store import Store
+from orchestrator.study import result_files
+from orchestrator.study.spec import StudySpec
 
 
 def prepare(folder: Path) -> Store:
@@ -55,7 +55,7 @@ def write_results(
     """
     store = Store(str(folder))
     recorded = _recorded(study, records)
-    redraw = redraw or store.read(outputs.PAGE) is None
+    redraw = redraw or store.read(result_files.PAGE) is None
     redraw = redraw or any(store.read(name) != content for name, content in recorded.items())
     filled = [fill_table(table, records) for table in study.tables]
     found = verdicts.verdicts(study, records)
@@ -74,12 +74,12 @@ def write_results(
 def _recorded(study: StudySpec, records: Records) -> dict[str, bytes]:
     """What everything else is made from."""
     tables = {
-        outputs.TRIALS: records.trials, outputs.EPOCHS: records.epochs,
-        outputs.CELLS: records.cells,
+        result_files.TRIALS: records.trials, result_files.EPOCHS: records.epochs,
+        result_files.CELLS: records.cells,
     }  # fmt: skip
-    tables |= {} if records.samples is None else {outputs.SAMPLES: records.samples}
+    tables |= {} if records.samples is None else {result_files.SAMPLES: records.samples}
     files = {name: to_parquet(table) for name, table in tables.items()}
-    return {outputs.STUDY: study_yaml(study).encode(), **files}
+    return {result_files.STUDY: study_yaml(study).encode(), **files}
 
 
 def _told(tables: list[Filled], found: list[Verdict]) -> dict[str, bytes]:
@@ -94,9 +94,9 @@ def _told(tables: list[Filled], found: list[Verdict]) -> dict[str, bytes]:
     ]
     return {
         **files,
-        outputs.COMPARISONS: to_parquet(table_of(COMPARISONS, compared)),
-        outputs.VERDICTS: to_parquet(table_of(VERDICTS, verdict_rows(found))),
-        outputs.VERDICTS_TEXT: verdicts.to_markdown(found).encode(),
+        result_files.COMPARISONS: to_parquet(table_of(COMPARISONS, compared)),
+        result_files.VERDICTS: to_parquet(table_of(VERDICTS, verdict_rows(found))),
+        result_files.VERDICTS_TEXT: verdicts.to_markdown(found).encode(),
     }
 
 
@@ -104,11 +104,11 @@ def _drawn(
     study: StudySpec, records: Records, tables: list[Filled], found: list[Verdict]
 ) -> Iterator[tuple[str, bytes]]:
     """What the records look like: the figures, and the page that shows everything."""
-    from orchestrator.report.figures.gallery import figures  # matplotlib
+    from orchestrator.report.figures.all_figures import figures  # matplotlib
 
     images = dict(figures(study, records, tables, records.samples))
     yield from images.items()
-    yield outputs.PAGE, page(study, records, tables, found, images)
+    yield result_files.PAGE, page(study, records, tables, found, images)
 
 
 def results_as_json(study: StudySpec, folder: Path) -> dict[str, Any]:
@@ -117,8 +117,8 @@ def results_as_json(study: StudySpec, folder: Path) -> dict[str, Any]:
     return {
         "study": study.name,
         "tables": {table.name: _rows(folder / f"{table.name}.parquet") for table in study.tables},
-        "comparisons": _rows(folder / outputs.COMPARISONS),
-        "verdicts": _rows(folder / outputs.VERDICTS),
+        "comparisons": _rows(folder / result_files.COMPARISONS),
+        "verdicts": _rows(folder / result_files.VERDICTS),
     }
 
 

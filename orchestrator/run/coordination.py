@@ -4,8 +4,8 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from orchestrator.lease import Leases
-from orchestrator.ledger import Ledger, Outcome
+from orchestrator.store.leases import Leases
+from orchestrator.store.ledger import Ledger, Outcome
 
 _ASKED_AGAIN_AFTER = 2.0, 4.0  # seconds; Tune asks many times a second
 

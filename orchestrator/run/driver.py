@@ -6,26 +6,26 @@ from pathlib import Path
 from rich.console import Console
 
 from model.data.image_set import split
-from model.data.source import load
+from model.data.load import load
 from model.errors import InputError
-from orchestrator.graph import State
-from orchestrator.growth import with_those_to_come
-from orchestrator.interrupts import Interrupts, go_on, stop_tune
-from orchestrator.planning import Plan, with_retries
-from orchestrator.printing import print_results
-from orchestrator.provenance import of_code
-from orchestrator.remembered import note_of, remember
-from orchestrator.report.collect import Records, collect
-from orchestrator.report.kept import refuse_another_study
-from orchestrator.report.results import prepare, write_results
-from orchestrator.report.verdicts import Verdict, verdicts
-from orchestrator.resources import allot
-from orchestrator.samples import draw
-from orchestrator.sharing import trials_per_gpu
-from orchestrator.study import StudySpec
-from orchestrator.trackers.asked import check_trackers
-from orchestrator.unlearned import measure
-from orchestrator.weights import drop_unkept
+from orchestrator.analysis.naive_fills import measure
+from orchestrator.analysis.reconstructions import draw
+from orchestrator.cluster.allotment import allot
+from orchestrator.cluster.gpu_sharing import trials_per_gpu
+from orchestrator.cluster.nodes import with_those_to_come
+from orchestrator.plan.plan import Plan, with_retries
+from orchestrator.report.formats.terminal import print_results
+from orchestrator.report.records.collect import Records, collect
+from orchestrator.report.records.results_folder import refuse_another_study
+from orchestrator.report.tables.verdicts import Verdict, verdicts
+from orchestrator.report.write import prepare, write_results
+from orchestrator.run.signals import Interrupts, go_on, stop_tune
+from orchestrator.run.trackers.callbacks import check_trackers
+from orchestrator.store.provenance import of_code
+from orchestrator.store.retention import drop_unkept
+from orchestrator.store.study_registry import note_of, remember
+from orchestrator.study.graph import State
+from orchestrator.study.spec import StudySpec
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,14 @@ def _work_out(plan: Plan, cache: Path, console: Console) -> None:
 
 
 def _train(plan: Plan, options: RunOptions, console: Console, interrupts: Interrupts) -> None:
-    from orchestrator.cluster import LOCAL, connected  # Ray, which a finished study does not need
-    from orchestrator.view import View
+    from orchestrator.cluster.connection import (  # Ray, which a finished study does not need
+        LOCAL,
+        connected,
+    )
+    from orchestrator.run.live_view import View
 
     with connected(options.address, options.dashboard) as dashboard:
-        from orchestrator.sweep import nodes, run_graph
+        from orchestrator.run.trainable import nodes, run_graph
 
         interrupts.catch_again()
         local = options.address == LOCAL

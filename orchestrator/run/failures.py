@@ -1,10 +1,10 @@
 """What a trial failed of, said in the words of the study."""
 
 from model.errors import InputError
-from model.train import Diverged
-from orchestrator.graph import TrialSpec
-from orchestrator.ledger import DamagedError
-from orchestrator.store import StoreError
+from model.training.fit import Diverged
+from orchestrator.store.ledger import DamagedError
+from orchestrator.store.store import StoreError
+from orchestrator.study.graph import TrialSpec
 
 _OURS = (InputError, StoreError, DamagedError, Diverged)
 

@@ -15,9 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from model.rows import EpochRow
-from orchestrator.graph import Board, State
-from orchestrator.ledger import Ledger
+from model.epoch_row import EpochRow
+from orchestrator.store.ledger import Ledger
+from orchestrator.study.graph import Board, State
 
 _COLOURS = {
     State.WAITING: "dim",

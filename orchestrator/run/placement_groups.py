@@ -12,7 +12,7 @@ from ray.util.placement_group import (
     remove_placement_group,
 )
 
-from orchestrator.ledger import Ledger
+from orchestrator.store.ledger import Ledger
 
 
 def places_of_this_worker() -> str | None:

@@ -11,11 +11,11 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.variant_generator import generate_variants
 
-from orchestrator.graph import Board
-from orchestrator.recipes import Cell, arm_cells
-from orchestrator.store import StoreError
-from orchestrator.study import Axis, Scalar, StudySpec
-from orchestrator.turns import Turns
+from orchestrator.run.coordination import Turns
+from orchestrator.store.store import StoreError
+from orchestrator.study.graph import Board
+from orchestrator.study.recipes import Cell, arm_cells
+from orchestrator.study.spec import Axis, Scalar, StudySpec
 
 
 def cells(study: StudySpec) -> list[Cell]:

@@ -11,21 +11,21 @@ from ray.exceptions import ActorDiedError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from orchestrator.causes import OutOfMemory, advice, cause, lacks_memory
-from orchestrator.cluster import start_workers_within
-from orchestrator.graph import Board
-from orchestrator.lease import Leases
-from orchestrator.ledger import Ledger
-from orchestrator.left_behind import free
-from orchestrator.names import readable
-from orchestrator.on_dashboard import Named
-from orchestrator.resources import Allotment, Node
-from orchestrator.runtime import compiles
-from orchestrator.search import AmongTheLiving, GraphSearcher
-from orchestrator.store import Store, StoreError
-from orchestrator.study import StudySpec
-from orchestrator.trackers.asked import callbacks
-from orchestrator.turns import Turns
+from orchestrator.cluster.allotment import Allotment, Node
+from orchestrator.cluster.connection import start_workers_within
+from orchestrator.run.coordination import Turns
+from orchestrator.run.dashboard_name import Named
+from orchestrator.run.failures import OutOfMemory, advice, cause, lacks_memory
+from orchestrator.run.placement_groups import free
+from orchestrator.run.searcher import AmongTheLiving, GraphSearcher
+from orchestrator.run.trackers.callbacks import callbacks
+from orchestrator.run.trial_names import readable
+from orchestrator.store.leases import Leases
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.store import Store, StoreError
+from orchestrator.study.graph import Board
+from orchestrator.study.runtime import compiles
+from orchestrator.study.spec import StudySpec
 
 # The trial's actor only waits for its workers: it sits on the head, next to the Train controller,
 # and takes no CPU that a worker could need. 0.001 of a node's one unit is as good as nothing.
@@ -147,7 +147,7 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
     gpu = allotment.gpus_per_worker > 0
     config |= {"trial_key": key, "threads": allotment.cpus_per_worker, "gpu": gpu}
     config["compiled"] = compiles(settings["compile"], gpu)
-    from orchestrator import worker  # torch: the driver has no need of it
+    from orchestrator.run import worker  # torch: the driver has no need of it
 
     if allotment.executor == "inline":
         _with_restarts(worker.train_inline, config, settings["max_restarts"])
@@ -166,7 +166,7 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
 def _trainer(
     config: dict[str, Any], allotment: Allotment, settings: dict[str, Any]
 ) -> TorchTrainer:
-    from orchestrator import worker
+    from orchestrator.run import worker
 
     gpu = config["gpu"]
     return TorchTrainer(
@@ -223,7 +223,7 @@ def _epochs(
 
 def _conclude(ledger: Ledger, key: str, errors: list[Exception]) -> None:
     """Say the end to Tune; only what the ledger calls done is a success."""
-    from orchestrator.worker import outcome_of
+    from orchestrator.run.worker import outcome_of
 
     outcome = ledger.outcome(key)
     if outcome is None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.study import ALIASES
+from orchestrator.study.spec import ALIASES
 
 _LONGEST = 80
 _NO_AXES = {"trial_key", "kind", "cell", "seed"}

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.graph import Board, State
-from orchestrator.lease import held
-from orchestrator.planning import Plan
-from orchestrator.report.collect import board_of
-from orchestrator.view import View
+from orchestrator.plan.plan import Plan
+from orchestrator.report.records.collect import board_of
+from orchestrator.run.live_view import View
+from orchestrator.store.leases import held
+from orchestrator.study.graph import Board, State
 
 _SETTLED = (State.DONE, State.FAILED, State.SKIPPED)
 

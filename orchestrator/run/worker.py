@@ -16,21 +16,21 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from model.augmented import Augmented
-from model.compiled import how
-from model.context import Checkpoint
+from model.augment.cache import Augmented
 from model.data.image_set import ImageSet
-from model.data.source import load
+from model.data.load import load
+from model.epoch_row import EpochRow
 from model.errors import InputError
-from model.rows import EpochRow
-from model.train import Diverged, fit
-from orchestrator import provenance
-from orchestrator.behind import Behind
-from orchestrator.checkpoints import SavedCheckpoint
-from orchestrator.graph import TrialSpec
-from orchestrator.ledger import Ledger, Outcome
-from orchestrator.left_behind import places_of_this_worker
-from orchestrator.store import Store
+from model.training.compilation import how
+from model.training.context import Checkpoint
+from model.training.fit import Diverged, fit
+from orchestrator.run.ledger_context import Behind
+from orchestrator.run.placement_groups import places_of_this_worker
+from orchestrator.store import provenance
+from orchestrator.store.checkpoints import SavedCheckpoint
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.store import Store
+from orchestrator.study.graph import TrialSpec
 
 # The recipe is to blame, and every rank sees it alike: to train again would end the same way. Any
 # other error may be one machine's or one moment's; it travels, so that Ray restarts the workers.
@@ -40,7 +40,7 @@ _AUGMENTED = Augmented()
 
 
 class LedgerContext:
-    """A `model.train.TrainContext` whose state lies in the ledger."""
+    """A `model.training.fit.TrainContext` whose state lies in the ledger."""
 
     def __init__(self, trial: TrialSpec, ledger: Ledger, device: torch.device) -> None:
         self.rank = 0

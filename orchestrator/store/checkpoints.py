@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.paths import Paths
-from orchestrator.store import Store
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
 
 _KEPT = 2  # a damaged newest one must leave one to go on from
 

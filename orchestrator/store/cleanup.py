@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from model.errors import InputError
-from orchestrator.deletion import delete_trial
-from orchestrator.lease import Leases
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.remembered import recall_all
-from orchestrator.stock import Stock, users
-from orchestrator.store import Store
+from orchestrator.store.inventory import Stock, users
+from orchestrator.store.leases import Leases
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.store.study_registry import recall_all
+from orchestrator.store.trial_files import delete_trial
 
 _HASH_AT_END = re.compile(r"[0-9a-f]{12}$")
 

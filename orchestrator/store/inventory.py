@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model.errors import InputError
-from orchestrator.deletion import rank
-from orchestrator.lease import held
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.remembered import Remembered, recall_all
-from orchestrator.store import Store
+from orchestrator.store.leases import held
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.store.study_registry import Remembered, recall_all
+from orchestrator.store.trial_files import rank
 
 KEY = re.compile(r"[a-z]+-[0-9a-f]{12}")
 

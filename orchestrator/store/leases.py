@@ -21,8 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orchestrator.paths import Paths
-from orchestrator.store import Store, StoreError
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store, StoreError
 
 RENEWED_EVERY = 5.0  # seconds
 DEAD_AFTER = 30.0  # seconds without renewal

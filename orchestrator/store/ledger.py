@@ -11,22 +11,22 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import Field, ValidationError
 
-from model.config import Config
+from model.config.recipe import Config
+from model.epoch_row import EpochRow
 from model.errors import InputError
-from model.rows import EpochRow
-from orchestrator import records
-from orchestrator.checkpoints import (
+from orchestrator.store import schemas
+from orchestrator.store.checkpoints import (
     SavedCheckpoint,
     checkpoints_of,
     drop_checkpoints,
     save_checkpoint,
     sha256,
 )
-from orchestrator.graph import TrialSpec
-from orchestrator.paths import Paths
-from orchestrator.store import Store, StoreError
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store, StoreError
+from orchestrator.study.graph import TrialSpec
 
-_NO_EPOCHS = records.EPOCHS.empty_table()
+_NO_EPOCHS = schemas.EPOCHS.empty_table()
 YARDSTICKS = ("zero_fill", "mean_fill", "gaussian_fill")
 
 
@@ -124,13 +124,13 @@ class Ledger:
 
     def rows(self, key: str) -> list[EpochRow]:
         """The trial's epoch rows so far; see `epochs`."""
-        return records.epoch_rows(self.epochs(key))
+        return schemas.epoch_rows(self.epochs(key))
 
     def epochs(self, key: str) -> pa.Table:
-        """The trial's epochs so far as `records.EPOCHS`; raises InputError if they are damaged."""
+        """The trial's epochs so far as `schemas.EPOCHS`; raises InputError if they are damaged."""
         content = self.store.read(Paths.epochs(key))
         try:
-            return records.from_parquet(content, records.EPOCHS) if content else _NO_EPOCHS
+            return schemas.from_parquet(content, schemas.EPOCHS) if content else _NO_EPOCHS
         except InputError as error:
             raise InputError(
                 f"{self.store.name}: {Paths.epochs(key)}: {error}; without the folder "
@@ -159,7 +159,7 @@ class Ledger:
         """
         if self._is_done(key):
             return
-        self.store.write(Paths.epochs(key), records.epochs_to_parquet(key, rows))
+        self.store.write(Paths.epochs(key), schemas.epochs_to_parquet(key, rows))
         save_checkpoint(self.store, key, checkpoint)
 
     def checkpoints(self, key: str) -> Iterator[tuple[int, SavedCheckpoint | None]]:

@@ -6,10 +6,10 @@ from functools import cache
 from rich.console import Console
 
 from model.errors import InputError
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan
-from orchestrator.remembered import Remembered, recall_all
+from orchestrator.plan.plan import Plan
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.study_registry import Remembered, recall_all
 
 
 def drop_unkept(plan: Plan, console: Console) -> None:

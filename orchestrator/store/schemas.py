@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model.epoch_row import EpochRow
 from model.errors import InputError
-from model.rows import EpochRow
 
 # Raise it when a column changes its meaning or goes away; adding one does not need it.
 VERSION = 1

@@ -14,9 +14,9 @@ from typing import Any
 
 from pyarrow import fs
 
-from model.disk import flush, flush_folder
 from model.errors import InputError
-from orchestrator.paths import Paths
+from model.fsync import flush, flush_folder
+from orchestrator.store.paths import Paths
 
 # Raise it when an older maskgrid could misread what this one writes.
 SCHEMA = 1

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from model.config import Config
+from model.config.recipe import Config
 from model.errors import InputError
-from orchestrator.graph import RECIPE_VERSION, TrialGraph
-from orchestrator.paths import Paths
-from orchestrator.runtime import KeepWeights
-from orchestrator.store import Store
-from orchestrator.study import Slug, StudySpec
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.study.graph import RECIPE_VERSION, TrialGraph
+from orchestrator.study.runtime import KeepWeights
+from orchestrator.study.spec import Slug, StudySpec
 
 
 class AskedCell(Config):

@@ -7,8 +7,8 @@ its parts; leases go last. Only files that maskgrid itself writes are deleted.
 
 import re
 
-from orchestrator.paths import Paths
-from orchestrator.store import Store
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
 
 _ORDER = (
     r"outcome\.json",

@@ -7,10 +7,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from orchestrator.loader import load_yaml
-from orchestrator.mistakes import validation_mistakes
-from orchestrator.recipes import mistakes
-from orchestrator.study import StudyError, StudySpec
+from orchestrator.study.recipes import mistakes
+from orchestrator.study.spec import StudyError, StudySpec
+from orchestrator.study.validation_messages import validation_mistakes
+from orchestrator.study.yaml_loader import load_yaml
 
 
 def read(path: Path, data: Path | None = None) -> StudySpec:

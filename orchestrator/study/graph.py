@@ -14,9 +14,9 @@ from enum import StrEnum
 
 from pydantic import ValidationError
 
-from model.config import Config, FinetuneRecipe, PretrainRecipe, Recipe
-from orchestrator.recipes import Cell, recipes
-from orchestrator.study import StudyError, StudySpec
+from model.config.recipe import Config, FinetuneRecipe, PretrainRecipe, Recipe
+from orchestrator.study.recipes import Cell, recipes
+from orchestrator.study.spec import StudyError, StudySpec
 
 # Raise it when the same recipe would train to another result: old trials are then not reused.
 RECIPE_VERSION = 1

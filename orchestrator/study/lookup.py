@@ -4,8 +4,8 @@ import difflib
 import math
 
 from model.errors import InputError
-from orchestrator.graph import CellTrials, TrialGraph
-from orchestrator.study import Scalar
+from orchestrator.study.graph import CellTrials, TrialGraph
+from orchestrator.study.spec import Scalar
 
 _MOST_LISTED = 12
 

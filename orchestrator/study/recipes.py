@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from model.config import FinetuneRecipe, PretrainRecipe
-from orchestrator.study import ALIASES, Arm, Scalar, StudySpec
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from orchestrator.study.spec import ALIASES, Arm, Scalar, StudySpec
 
 # Data fields that only divide the images that the study's fingerprint stands for. As many synthetic
 # images are made as are asked for; of a folder, `split_seed` may choose the validation images too.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from model.config import (
+from model.config.recipe import (
     Config,
     DataConfig,
     FinetuneConfig,
@@ -16,8 +16,8 @@ from model.config import (
     SyntheticImages,
 )
 from model.errors import InputError
-from orchestrator.outputs import taken
-from orchestrator.runtime import Runtime
+from orchestrator.study.result_files import taken
+from orchestrator.study.runtime import Runtime
 
 Scalar = bool | int | float | str
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 _MOST = 80  # letters of a value
-_SCALARS = ("bool", "int", "float", "str")  # the branches of `orchestrator.study.Scalar`
+_SCALARS = ("bool", "int", "float", "str")  # the branches of `orchestrator.study.spec.Scalar`
 
 
 def validation_mistakes(schema: type[BaseModel], raw: Any, error: ValidationError) -> list[str]:

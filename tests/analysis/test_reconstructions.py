@@ -9,17 +9,17 @@ import safetensors.torch
 import torch
 from tiny_trials import images_of, train
 
-from model.config import PretrainRecipe
+from model.config.recipe import PretrainRecipe
 from model.data.image_set import ImageSet, split
-from model.feed import Feed
-from model.objectives import Reconstruction
+from model.objectives.objectives import Reconstruction
 from model.rng import Stream, uniform
-from orchestrator.ledger import Outcome
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan, make_plan
-from orchestrator.records import SAMPLES, to_parquet
-from orchestrator.report.collect import board_of, collect, samples_of
-from orchestrator.samples import COUNT, chosen, draw
+from model.training.batches import Feed
+from orchestrator.analysis.reconstructions import COUNT, chosen, draw
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.report.records.collect import board_of, collect, samples_of
+from orchestrator.store.ledger import Outcome
+from orchestrator.store.paths import Paths
+from orchestrator.store.schemas import SAMPLES, to_parquet
 from studies import StudyWriter
 
 DONE = Outcome(state="done", finished_at="2026-01-01")

@@ -1,33 +1,16 @@
 """The command line: exit codes and one-line errors."""
 
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import call, run_arguments
 from image_files import write_folder
 
-from orchestrator import cli
-from orchestrator.store import Store
+from orchestrator.store.store import Store
 from studies import StudyWriter
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run the command line in this process and return its exit code."""
-    monkeypatch.setattr(sys, "argv", ["maskgrid", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    return int(ended.value.code or 0)
-
-
-def run_arguments(study: Path) -> list[str]:
-    root = study.parent
-    return [
-        *("run", str(study), "--store", str(root / "store"), "--no-dashboard"),
-        *("--results", str(root / "results"), "--cache", str(root / "cache")),
-    ]
 
 
 def tiny_imagenet(folder: Path, content: bytes) -> Path:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli import call
+from command_line import call
 
-from orchestrator.store import Store
+from orchestrator.store.store import Store
 from studies import StudyWriter
 
 TRIAL = ["key", "kind", "parent", "seed", "epochs", "state", "reason", "cells"]

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import call, run_arguments
 from hand_ledger import lay, lease, planned, ran
-from test_cli import call, run_arguments
 
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan
+from orchestrator.plan.plan import Plan
+from orchestrator.store.paths import Paths
 from studies import StudyWriter
 
 Capture = pytest.CaptureFixture[str]

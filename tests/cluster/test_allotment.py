@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import InputError
-from orchestrator.resources import Allotment, Node, allot
-from orchestrator.runtime import Runtime
-from orchestrator.sharing import most_on_one
+from orchestrator.cluster.allotment import Allotment, Node, allot
+from orchestrator.cluster.gpu_sharing import most_on_one
+from orchestrator.study.runtime import Runtime
 
 LAPTOP = [Node(2, 0.0)]
 GPU_BOX = [Node(8, 2.0)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import InputError
-from orchestrator.cluster import _reach, configure, connected
+from orchestrator.cluster.connection import _reach, configure, connected
 
 RAY = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_USAGE_STATS_ENABLED")
 

@@ -3,15 +3,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-from model.context import Checkpoint
-from model.rows import EpochRow
-from orchestrator.packing import _Enough, _Timed, best
-
-ROOT = Path(__file__).parent.parent
+from model.epoch_row import EpochRow
+from model.training.context import Checkpoint
+from orchestrator.cluster.gpu_sharing_probe import _Enough, _Timed, best
 
 
 @pytest.mark.parametrize(
@@ -60,7 +58,7 @@ from dataclasses import replace
 from orchestrator import packing
 from orchestrator.cluster import configure
 from orchestrator.graph import TrialSpec
-from tests.tiny_trials import finetune
+from tests.support.tiny_trials import finetune
 configure("local")
 # Ray gives out shares of what it is told is a GPU; what trains here is a processor.
 ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.growth import with_those_to_come
-from orchestrator.resources import Node, allot
-from orchestrator.runtime import Runtime
+from orchestrator.cluster.allotment import Node, allot
+from orchestrator.cluster.nodes import with_those_to_come
+from orchestrator.study.runtime import Runtime
 
 HEAD, GPU = Node(0, 0.0), Node(4, 1.0)
 CONFIG: dict[str, Any] = {

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from tiny_trials import before_each_step, pretrain
 
-from orchestrator import cli, doctor
-from orchestrator.doctor import Check, Kind
-from orchestrator.doctor_probe import Facts, few_steps, versions
-from orchestrator.graph import TrialSpec
-from orchestrator.runtime import compiles
+from orchestrator.cli import app
+from orchestrator.doctor import checks
+from orchestrator.doctor.checks import Check, Kind
+from orchestrator.doctor.node_facts import Facts, few_steps, versions
+from orchestrator.study.graph import TrialSpec
+from orchestrator.study.runtime import compiles
 from studies import StudyWriter
 
 HERE = {"python": "3.11", "ray": "2.60.0", "torch": "2.15", "maskgrid": "abc"}
@@ -27,7 +28,7 @@ def wrong(checks: list[Check]) -> dict[str, str]:
 
 def judged(**change: Any) -> dict[str, str]:
     facts = dataclasses.replace(WELL, **change)
-    return wrong(list(doctor.judge(HERE, {"a": WELL, "b": facts}, {"a", "b"})))
+    return wrong(list(checks.judge(HERE, {"a": WELL, "b": facts}, {"a", "b"})))
 
 
 def test_a_healthy_node_passes_every_check() -> None:
@@ -54,14 +55,14 @@ def test_what_is_wrong_is_found_alone(change: dict[str, Any], name: str, found: 
 
 
 def test_a_node_that_does_not_answer_is_wrong() -> None:
-    assert wrong(list(doctor.judge(HERE, {"a": "GetTimeoutError"}, set()))) == {
+    assert wrong(list(checks.judge(HERE, {"a": "GetTimeoutError"}, set()))) == {
         "answer": "GetTimeoutError"
     }
 
 
 def test_a_store_that_only_looks_shared_is_wrong() -> None:
     # The node saw our file, but its own never came: two folders of one name, or a stale mount.
-    assert "store" in wrong(list(doctor.judge(HERE, {"a": WELL}, set())))
+    assert "store" in wrong(list(checks.judge(HERE, {"a": WELL}, set())))
 
 
 @pytest.mark.parametrize(
@@ -74,21 +75,21 @@ def test_a_store_that_only_looks_shared_is_wrong() -> None:
     ],
 )
 def test_gpus_of_several_kinds_are_wrong(kinds: list[Kind], passed: bool) -> None:
-    assert doctor.same_gpus(dict(zip("abc", kinds, strict=False))).passed == passed
+    assert checks.same_gpus(dict(zip("abc", kinds, strict=False))).passed == passed
 
 
 def test_authentication_must_be_on_everywhere() -> None:
     off = dataclasses.replace(WELL, authentication=None)
-    assert doctor.authentication({"a": WELL}, 401).passed
-    assert doctor.authentication({"a": WELL}, None).passed
-    assert not doctor.authentication({"a": WELL, "b": off}, 401).passed
-    assert not doctor.authentication({"a": WELL}, 200).passed
+    assert checks.authentication({"a": WELL}, 401).passed
+    assert checks.authentication({"a": WELL}, None).passed
+    assert not checks.authentication({"a": WELL, "b": off}, 401).passed
+    assert not checks.authentication({"a": WELL}, 200).passed
 
 
 def test_a_working_directory_must_be_light() -> None:
-    assert doctor.working_directory(2**20).passed
-    assert not doctor.working_directory(2**30).passed
-    assert doctor.working_directory(None).passed
+    assert checks.working_directory(2**20).passed
+    assert not checks.working_directory(2**30).passed
+    assert checks.working_directory(None).passed
 
 
 def test_every_machine_of_one_installation_has_equal_versions() -> None:
@@ -120,7 +121,7 @@ def call(monkeypatch: pytest.MonkeyPatch, study: Path, store: str) -> int:
     arguments = ["doctor", str(study), "--store", store, "--cache", str(study.parent / "cache")]
     monkeypatch.setattr(sys, "argv", ["maskgrid", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.main()
     return int(ended.value.code or 0)
 
 
@@ -148,7 +149,7 @@ def test_what_is_wrong_with_a_real_cluster_is_told_with_exit_code_1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(doctor, "ENOUGH_GIB", 1e9)
+    monkeypatch.setattr(checks, "ENOUGH_GIB", 1e9)
     study = write_study(runtime={"num_workers": 50})
     assert call(monkeypatch, study, str(study.parent / "store")) == 1
     printed = " ".join(capsys.readouterr().out.split())

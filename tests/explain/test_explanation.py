@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from model.rows import EpochRow
-from orchestrator.checkpoints import SavedCheckpoint
-from orchestrator.explained import show
-from orchestrator.explaining import explain
-from orchestrator.graph import expand
-from orchestrator.ledger import Ledger, Outcome
-from orchestrator.planning import Plan
-from orchestrator.recipes import Cell, arm_cells
-from orchestrator.report.collect import board_of
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
+from model.epoch_row import EpochRow
+from orchestrator.explain.explanation import explain
+from orchestrator.explain.text import show
+from orchestrator.plan.plan import Plan
+from orchestrator.report.records.collect import board_of
+from orchestrator.store.checkpoints import SavedCheckpoint
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.store import Store
+from orchestrator.study.graph import expand
+from orchestrator.study.recipes import Cell, arm_cells
+from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
 
 # The second epoch is the best on the dev images, the third is the last.

@@ -13,20 +13,20 @@ import safetensors.torch
 import tiny_trials
 import torch
 import yaml
+from checkout import ROOT
 from safetensors import safe_open
 
-from model.config import FinetuneRecipe, MaskConfig, PretrainRecipe
-from model.context import LocalContext
+from model.config.recipe import FinetuneRecipe, MaskConfig, PretrainRecipe
 from model.errors import InputError
-from model.objectives import build_objective
-from orchestrator.checkpoints import SavedCheckpoint
-from orchestrator.exporting import export
-from orchestrator.graph import TrialSpec, trial_key
-from orchestrator.ledger import Ledger, Outcome
-from orchestrator.paths import Paths
-from orchestrator.store import Store
+from model.objectives.objectives import build_objective
+from model.training.context import LocalContext
+from orchestrator.export.export import export
+from orchestrator.store.checkpoints import SavedCheckpoint
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.study.graph import TrialSpec, trial_key
 
-ROOT = Path(__file__).parent.parent
 ORIGIN = {
     "commit": "0123abcd",
     "dirty": True,
@@ -143,7 +143,7 @@ def test_the_card_is_filled_from_the_ledger(ledger: Ledger, tmp_path: Path) -> N
 def test_class_names_come_from_the_cache(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from model.data.source import load, resolve
+    from model.data.load import load, resolve
 
     data: Any = resolve(tiny_trials.IMAGES)
     key = train(ledger, tiny_trials.finetune(data))
@@ -203,7 +203,7 @@ def test_a_folder_with_anything_in_it_is_left_alone(ledger: Ledger, tmp_path: Pa
 
 
 def test_changed_weights_are_never_exported(ledger: Ledger, tmp_path: Path) -> None:
-    from orchestrator.ledger import DamagedError
+    from orchestrator.store.ledger import DamagedError
 
     key = train(ledger, tiny_trials.finetune())
     ledger.store.write(Paths.weights(key), b"other")

@@ -12,14 +12,17 @@ import torch
 import typer
 
 from bench import __main__ as program
-from bench import gpu, images, input, ledger, noop, packing, plain, runs, step, table
-from bench.part import ROOT, Options, alternate, line
-from bench.recipes import recipe
-from bench.record import Part, Record, Run, read, write
-from bench.result import Result, at_least, at_most, not_measured, result
+from bench.harness import runs, table
+from bench.harness.part import ROOT, Options, alternate, line
+from bench.harness.record import Part, Record, Run, read, write
+from bench.harness.result import Result, at_least, at_most, not_measured, result
+from bench.inputs import images
+from bench.inputs.recipes import recipe
+from bench.parts import gpu, gpu_sharing, input, noop, records_to_tables, step
+from bench.peers import plain_loop
 from model.data.image_set import split
 from model.errors import InputError
-from model.objectives import build_objective
+from model.objectives.objectives import build_objective
 
 ROW = result("input.one_core", "images/s", [8.0, 6.0, 9.0], [4.0, 1.0, 3.0], against="a peer")
 TINY = Options(tiny=True, rounds=1)
@@ -168,12 +171,12 @@ def test_wrong_input_is_refused_in_one_line(arguments: list[str], told: str) -> 
 def test_the_plain_loop_has_the_same_network_and_learns(kind: Any) -> None:
     made = recipe("quick", kind, 8, 4)
     pictures = images.image_set(32, 32)
-    network = plain.build(made, pictures)
+    network = plain_loop.build(made, pictures)
     objective = build_objective(made, len(pictures.class_names)).network.state_dict()
     assert objective.keys() == network.state_dict().keys()
     assert all(torch.equal(objective[name], value) for name, value in network.state_dict().items())
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    losses = [plain._epoch(made, pictures, network, optimizer) for _ in range(6)]
+    losses = [plain_loop._epoch(made, pictures, network, optimizer) for _ in range(6)]
     assert losses[-1] < losses[0]
 
 
@@ -183,7 +186,7 @@ def test_images_repeat_beyond_those_drawn() -> None:
     assert (pictures.images[:1024] == pictures.images[1024:2048]).all()
 
 
-@pytest.mark.parametrize("part", [gpu, packing])
+@pytest.mark.parametrize("part", [gpu, gpu_sharing])
 def test_a_gpu_part_says_that_there_is_none(part: Any) -> None:
     rows = list(part.measure(Options()))
     assert rows and {row.value for row in rows} == {None}
@@ -213,7 +216,7 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("part", [input, ledger, gpu])
+@pytest.mark.parametrize("part", [input, records_to_tables, gpu])
 def test_a_part_measures(part: Any, threads: None) -> None:
     check(list(part.measure(TINY)))
 
@@ -222,7 +225,7 @@ def test_a_part_measures(part: Any, threads: None) -> None:
 def test_packing_is_measured(tmp_path: Path) -> None:
     # In a process of its own, as `make bench-gpu` does: it starts a Ray that believes in a GPU.
     found = tmp_path / "rows.jsonl"
-    command = [sys.executable, "-m", "bench.packing", "--tiny", "--json", str(found)]
+    command = [sys.executable, "-m", "bench.parts.gpu_sharing", "--tiny", "--json", str(found)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     check([Result.model_validate_json(line) for line in found.read_text().splitlines()])

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from chaos import faults
-from chaos.arena import Arena
 from chaos.faults import Fault
 from chaos.injection import Undisturbed, Verdict, inject, undisturbed
+from chaos.study_under_test import Arena
 
 # One worker: both executors then write the very same bytes.
 INLINE = {"executor": "inline", "max_concurrent": 1}

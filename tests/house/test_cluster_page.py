@@ -1,9 +1,9 @@
 """docs/cluster.md shows what was seen: its output stands in the transcript that is kept."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from checkout import ROOT
+
 PAGE = (ROOT / "docs" / "cluster.md").read_text()
 SEEN = {line.strip() for line in (ROOT / "results" / "cluster-test.md").read_text().splitlines()}
 # What is quoted from elsewhere: the costs of tiny10, and remarks of the page's own.

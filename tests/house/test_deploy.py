@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent / "cluster"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "live_cluster"))
 from launcher import ROOT, base, documented_edit, edited
 
 RAY_VERSION = re.search(r"^ray\S*==(\S+)", (ROOT / "requirements.lock").read_text(), re.M)
@@ -109,7 +109,7 @@ def test_the_rayjob_has_the_form_of_one() -> None:
 def test_the_rayjob_runs_what_exists() -> None:
     import typer
 
-    from orchestrator.cli import app
+    from orchestrator.cli.app import app
 
     words = job()["spec"]["entrypoint"].split()
     assert words[:2] == ["maskgrid", "run"]

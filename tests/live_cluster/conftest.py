@@ -4,19 +4,18 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import ray
 import torch
 from machine import PYTHON, ROOT
-from transcript import Transcript
+from transcript import NewTranscript, Transcript
 
-from orchestrator.provenance import of_code
+from orchestrator.store.provenance import of_code
 
 _pages = pytest.StashKey[list[Transcript]]()
-NewTranscript = Callable[..., Transcript]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

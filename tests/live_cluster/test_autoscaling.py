@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import NewTranscript
 from machine import Machine, end_whatever_carries, free_ports, home_of_a_client
 from tiny_study import TINY
+from transcript import NewTranscript
 
 pytestmark = pytest.mark.cluster
 

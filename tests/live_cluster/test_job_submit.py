@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import NewTranscript
 from machine import ROOT, Machine, end_whatever_carries, free_ports, home_of_a_client
 from tiny_study import TINY
-from transcript import Transcript
+from transcript import NewTranscript, Transcript
 
 pytestmark = pytest.mark.cluster
 
@@ -84,7 +83,7 @@ def without_token(told: Transcript, dashboard: int) -> str:
 
 
 def test_what_travels_is_small() -> None:
-    from orchestrator.doctor_rounds import travelling
+    from orchestrator.doctor.cluster_checks import travelling
 
     size = travelling(ROOT)
     assert size is not None and 0 < size < LIGHT_MIB * 2**20

@@ -17,9 +17,9 @@ from machine import ROOT, end_whatever_carries
 from ray.cluster_utils import Cluster
 from tiny_study import TINY
 
-from orchestrator.ledger import Ledger
-from orchestrator.planning import make_plan
-from orchestrator.store import Store
+from orchestrator.plan.plan import make_plan
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.store import Store
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("default")]
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import launcher
 import pytest
 import yaml
-from conftest import NewTranscript
 from machine import HEAD, MISSING, WORKERS, Machine, machine, processes_of
 from tiny_study import TINY
-from transcript import Transcript
+from transcript import NewTranscript, Transcript
 
 pytestmark = [
     pytest.mark.cluster,

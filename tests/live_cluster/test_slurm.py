@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import NewTranscript
 from machine import PYTHON, ROOT, end_whatever_carries
 from tiny_study import TINY
+from transcript import NewTranscript
 
 pytestmark = pytest.mark.cluster
 

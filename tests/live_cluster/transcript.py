@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,3 +79,6 @@ class Transcript:
         for secret, name in self.hidden.items():
             text = text.replace(secret, name)
         return text
+
+
+NewTranscript = Callable[..., Transcript]

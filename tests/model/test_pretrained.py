@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from model.config import MaskConfig, ModelConfig
+from model.config.recipe import MaskConfig, ModelConfig
 from model.errors import InputError
 from model.pretrained import ExportConfig, build, load
 

@@ -8,11 +8,12 @@ import pytest
 from hand_ledger import planned, ran
 from rich.console import Console
 
-from orchestrator import graph, remembered
-from orchestrator.difference import lines, show
-from orchestrator.paths import Paths
-from orchestrator.planning import make_plan
-from orchestrator.remembered import note_of, remember
+from orchestrator.plan.changes import lines, show
+from orchestrator.plan.plan import make_plan
+from orchestrator.store import study_registry
+from orchestrator.store.paths import Paths
+from orchestrator.store.study_registry import note_of, remember
+from orchestrator.study import graph
 from studies import StudyWriter
 
 HEAD = "since tiny last ran in this store:"
@@ -153,7 +154,7 @@ def test_a_new_recipe_version_is_a_reason(
 ) -> None:
     ran(write_study())
     raised = graph.RECIPE_VERSION + 1
-    for module in (graph, remembered):
+    for module in (graph, study_registry):
         monkeypatch.setattr(module, "RECIPE_VERSION", raised)
     assert (
         lines(planned(write_study()))[1]

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from model.epoch_row import EpochRow
 from model.errors import InputError
-from model.rows import EpochRow
-from orchestrator import cli
-from orchestrator.budget import Estimate, estimate, makespan, refuse_beyond
-from orchestrator.ledger import Outcome
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan, make_plan
+from orchestrator.cli import app
+from orchestrator.plan.cost import Estimate, estimate, makespan, refuse_beyond
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.store.ledger import Outcome
+from orchestrator.store.paths import Paths
 from studies import StudyWriter
 
 HALF_MINUTE = 30.0
@@ -26,7 +26,7 @@ def finish(plan: Plan, kind: str, wall: float, **provenance: Any) -> None:
         EpochRow(epoch, epoch, 0.1, 1.0, None, None, None, 1.0, None, 5, HALF_MINUTE - 1, 1.0)
         for epoch in (1, 2)
     ]
-    from orchestrator.records import epochs_to_parquet
+    from orchestrator.store.schemas import epochs_to_parquet
 
     plan.ledger.write_spec(plan.graph.trials[key])
     plan.ledger.begin_attempt(key, {})
@@ -127,7 +127,7 @@ def test_the_command_line_refuses_with_2_and_starts_nothing(
     arguments = [command, str(study), "--store", str(store), "--max-gpu-hours", "1"]
     monkeypatch.setattr(sys, "argv", ["maskgrid", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.main()
     assert ended.value.code == 2
     assert "unknown" in capsys.readouterr().err
     assert not store.exists(), json.dumps([str(path) for path in store.rglob("*")])

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from checkout import ROOT
 
-from orchestrator.report.kept import records_of, study_of
-from orchestrator.report.results import write_results
+from orchestrator.report.records.results_folder import records_of, study_of
+from orchestrator.report.write import write_results
 
-RESULTS = Path(__file__).parent.parent / "results"
+RESULTS = ROOT / "results"
 
 
 @pytest.fixture(params=["controls", "tiny10"])  # a checkout may hold results of its own beside them

@@ -5,14 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_cli import call
+from checkout import ROOT
+from command_line import call
 
-from model.rows import EpochRow
-from orchestrator import cli
-from orchestrator.checkpoints import SavedCheckpoint
-from orchestrator.graph import TrialSpec
-from orchestrator.ledger import Outcome
-from orchestrator.planning import make_plan
+from model.epoch_row import EpochRow
+from orchestrator.cli import app
+from orchestrator.plan.plan import make_plan
+from orchestrator.store.checkpoints import SavedCheckpoint
+from orchestrator.store.ledger import Outcome
+from orchestrator.study.graph import TrialSpec
 from studies import StudyWriter
 
 Number = Callable[[TrialSpec], float]
@@ -29,7 +30,7 @@ def report(monkeypatch: pytest.MonkeyPatch, study: Path, *more: str) -> int:
     options = [part for name, path in places for part in (f"--{name}", str(path))]
     monkeypatch.setattr(sys, "argv", ["maskgrid", "report", str(study), *options, *more])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.main()
     return int(ended.value.code or 0)
 
 
@@ -128,7 +129,7 @@ def test_results_are_not_written_over_by_a_store_that_knows_nothing_of_them(
 @pytest.fixture
 def reported(write_study: StudyWriter, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A study whose finished results lie beside it, drawn by nobody: figures take seconds."""
-    monkeypatch.setattr("orchestrator.report.results._drawn", lambda *told: [("report.html", b"")])
+    monkeypatch.setattr("orchestrator.report.write._drawn", lambda *told: [("report.html", b"")])
     study = write_study(space=SPACE)
     fill(study, lambda trial: 0.1)
     assert report(monkeypatch, study) == 0
@@ -144,7 +145,7 @@ def test_no_command_writes_into_another_studys_results(
 ) -> None:
     root, before = reported.parent, contents(reported.parent / "results")
     reported.write_text(reported.read_text().replace("name: tiny", "name: other"))
-    study = reported if command == "run" else Path(__file__).parent.parent / "results/controls"
+    study = reported if command == "run" else ROOT / "results/controls"
     # Every trial is done, so that a run would do nothing but write.
     options = ["--store", str(root / "store"), "--results", str(root / "results")]
     assert call(monkeypatch, command, str(study), *options) == 2

@@ -16,18 +16,18 @@ from matplotlib.figure import Figure
 from pydantic import ValidationError
 
 from model.errors import InputError
-from orchestrator.graph import expand
-from orchestrator.ledger import Ledger
-from orchestrator.recipes import arm_cells
-from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
-from orchestrator.report.collect import Records, board_of, collect
-from orchestrator.report.documents import to_latex, to_markdown
-from orchestrator.report.longform import to_arrow, to_csv
-from orchestrator.report.published import TABLES
-from orchestrator.report.results import prepare, write_results
-from orchestrator.store import Store
-from orchestrator.study import TABLE_1, StudySpec
-from orchestrator.studyfile import read
+from orchestrator.report.formats.documents import to_latex, to_markdown
+from orchestrator.report.formats.parquet_csv import to_arrow, to_csv
+from orchestrator.report.records.collect import Records, board_of, collect
+from orchestrator.report.tables.published import TABLES
+from orchestrator.report.write import prepare, write_results
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
+from orchestrator.store.store import Store
+from orchestrator.study.file import read
+from orchestrator.study.graph import expand
+from orchestrator.study.recipes import arm_cells
+from orchestrator.study.spec import TABLE_1, StudySpec
 from studies import TINY, merged
 
 HOME = "/home/somebody/pictures"

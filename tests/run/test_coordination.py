@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
-from orchestrator import turns
-from orchestrator.graph import Board, State, expand
-from orchestrator.lease import Leases
-from orchestrator.ledger import Ledger, Outcome
-from orchestrator.paths import Paths
-from orchestrator.search import GraphSearcher, cells
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
-from orchestrator.turns import Turns
+from orchestrator.run import coordination
+from orchestrator.run.coordination import Turns
+from orchestrator.run.searcher import GraphSearcher, cells
+from orchestrator.store.leases import Leases
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.study.graph import Board, State, expand
+from orchestrator.study.spec import StudySpec
 from studies import TINY
 
 DONE = Outcome(state="done", finished_at="2026-01-01T00:00:00.000+00:00")
@@ -48,7 +48,7 @@ class Run:
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
-    monkeypatch.setattr(turns, "_ASKED_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(coordination, "_ASKED_AGAIN_AFTER", (0.0, 0.0))
     return Run(tmp_path), Run(tmp_path)
 
 

@@ -14,14 +14,14 @@ import pytest
 from rich.console import Console
 
 from model.errors import InputError
-from orchestrator.graph import State
-from orchestrator.ledger import DamagedError
-from orchestrator.names import readable
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan, make_plan
-from orchestrator.running import RunOptions, run_study
-from orchestrator.runtime import Runtime
-from orchestrator.sweep import labels
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.run.driver import RunOptions, run_study
+from orchestrator.run.trainable import labels
+from orchestrator.run.trial_names import readable
+from orchestrator.store.ledger import DamagedError
+from orchestrator.store.paths import Paths
+from orchestrator.study.graph import State
+from orchestrator.study.runtime import Runtime
 from studies import StudyWriter
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
@@ -160,7 +160,7 @@ def test_a_failed_parent_skips_its_children_and_no_others(
 def test_a_child_never_starts_from_scratch_when_its_parent_is_gone(
     bench: Bench, write_study: StudyWriter
 ) -> None:
-    from orchestrator.worker import train_inline
+    from orchestrator.run.worker import train_inline
 
     study = write_study(**ONE_CELL, baseline=False)
     assert bench.run(study)
@@ -187,7 +187,7 @@ def test_a_busy_driver_hangs_no_trial(
 ) -> None:
     import threading
 
-    from orchestrator.search import GraphSearcher
+    from orchestrator.run.searcher import GraphSearcher
 
     def busy(self: GraphSearcher, trial_id: str, result: dict[str, Any]) -> None:
         threading.Event().wait(4)  # longer than a trial of this study trains

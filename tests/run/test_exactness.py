@@ -20,12 +20,12 @@ from tiny_trials import (
 from torch import Tensor
 from torch import multiprocessing as mp
 
-from model.config import AugmentConfig, FinetuneRecipe, MaskConfig, PretrainRecipe
-from model.context import LocalContext
-from orchestrator.graph import TrialSpec, trial_key
-from orchestrator.ledger import Ledger
-from orchestrator.store import Store
-from orchestrator.worker import LedgerContext
+from model.config.recipe import AugmentConfig, FinetuneRecipe, MaskConfig, PretrainRecipe
+from model.training.context import LocalContext
+from orchestrator.run.worker import LedgerContext
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.store import Store
+from orchestrator.study.graph import TrialSpec, trial_key
 
 _STEPS = 12  # of a whole trial: three epochs of four
 _WRITES = 12  # of a whole trial: three epochs of rows, weights, optimiser and commit

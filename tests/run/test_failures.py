@@ -5,10 +5,10 @@ import torch
 from ray.train import WorkerGroupError
 from tiny_trials import pretrain
 
-from model.train import Diverged
-from orchestrator.causes import OutOfMemory, advice, cause, lacks_memory
-from orchestrator.graph import TrialSpec
-from orchestrator.store import StoreError
+from model.training.fit import Diverged
+from orchestrator.run.failures import OutOfMemory, advice, cause, lacks_memory
+from orchestrator.store.store import StoreError
+from orchestrator.study.graph import TrialSpec
 
 
 class _Wrapped(Exception):

@@ -7,13 +7,13 @@ import pytest
 import safetensors.torch
 from tiny_trials import CPU, Stopped, before_each_step, finetune, images_of, stop_before
 
-from model.context import LocalContext
-from model.train import fit
-from orchestrator.behind import Behind
-from orchestrator.graph import TrialSpec, trial_key
-from orchestrator.ledger import Ledger
-from orchestrator.store import Store
-from orchestrator.worker import LedgerContext
+from model.training.context import LocalContext
+from model.training.fit import fit
+from orchestrator.run.ledger_context import Behind
+from orchestrator.run.worker import LedgerContext
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.store import Store
+from orchestrator.study.graph import TrialSpec, trial_key
 
 RECIPE = finetune()
 SPEC = TrialSpec(key=trial_key(RECIPE, None), recipe=RECIPE)

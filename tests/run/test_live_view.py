@@ -5,23 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from minute_epoch import ROW
 from rich.console import Console
 
-from model.rows import EpochRow
-from orchestrator.checkpoints import SavedCheckpoint
-from orchestrator.graph import Board, expand
-from orchestrator.ledger import Ledger
-from orchestrator.recipes import Cell, arm_cells
-from orchestrator.store import Store
-from orchestrator.studyfile import read
-from orchestrator.view import View
+from orchestrator.run.live_view import View
+from orchestrator.store.checkpoints import SavedCheckpoint
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.store import Store
+from orchestrator.study.file import read
+from orchestrator.study.graph import Board, expand
+from orchestrator.study.recipes import Cell, arm_cells
 from studies import StudyWriter
-
-ROW = EpochRow(
-    epoch=1, step=3, learning_rate=0.1, train_loss=0.5, train_accuracy=None,
-    dev_loss=None, dev_accuracy=None, val_loss=0.25, val_accuracy=None,
-    train_images=12, train_seconds=60.0, eval_seconds=0.0,
-)  # fmt: skip
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
-from model.config import PretrainRecipe
-from model.rows import EpochRow
-from orchestrator.graph import TrialSpec
-from orchestrator.resources import Allotment
-from orchestrator.sweep import run_trial
-from orchestrator.worker import train_fn_per_worker, train_inline
+from model.config.recipe import PretrainRecipe
+from model.epoch_row import EpochRow
+from orchestrator.cluster.allotment import Allotment
+from orchestrator.run.trainable import run_trial
+from orchestrator.run.worker import train_fn_per_worker, train_inline
+from orchestrator.study.graph import TrialSpec
 from studies import TINY
 
 ROW = EpochRow(1, 4, 1e-4, 0.5, None, None, 0.25, 0.25, None, 12, 1.5, 0.5)

@@ -16,14 +16,14 @@ from ray import tune
 from ray.tune.search import Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 
-from orchestrator.graph import Board, State, TrialGraph, expand
-from orchestrator.lease import Leases
-from orchestrator.ledger import Ledger, Outcome
-from orchestrator.search import GraphSearcher, cells
-from orchestrator.store import Store
-from orchestrator.study import Axis, StudySpec
-from orchestrator.sweep import labels
-from orchestrator.turns import Turns
+from orchestrator.run.coordination import Turns
+from orchestrator.run.searcher import GraphSearcher, cells
+from orchestrator.run.trainable import labels
+from orchestrator.store.leases import Leases
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.store import Store
+from orchestrator.study.graph import Board, State, TrialGraph, expand
+from orchestrator.study.spec import Axis, StudySpec
 from studies import TINY, merged
 
 WHEN = "2026-01-01T00:00:00.000+00:00"

@@ -4,15 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-ROOT = Path(__file__).parent.parent
 # Says that it is ready, waits for signals as it was told, and says how it ended.
 PROGRAM = """
 import signal, sys
-from orchestrator.interrupts import Interrupts, go_on, stop_tune
+from orchestrator.run.signals import Interrupts, go_on, stop_tune
 from orchestrator import interrupts as module
 
 interrupts = Interrupts(code=7)
@@ -87,7 +86,7 @@ def test_the_second_signal_ends_at_once() -> None:
 
 
 def test_handlers_are_given_back() -> None:
-    from orchestrator.interrupts import Interrupts
+    from orchestrator.run.signals import Interrupts
 
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with Interrupts().caught():

@@ -12,11 +12,11 @@ from rich.console import Console
 from wandb_files import name_and_history
 
 from model.errors import InputError
-from orchestrator.planning import Plan, make_plan
-from orchestrator.running import RunOptions, run_study
-from orchestrator.runtime import Runtime
-from orchestrator.store import Store
-from orchestrator.trackers.asked import check_trackers
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.run.driver import RunOptions, run_study
+from orchestrator.run.trackers.callbacks import check_trackers
+from orchestrator.store.store import Store
+from orchestrator.study.runtime import Runtime
 from studies import StudyWriter
 
 ONE_CELL = {"space": {"patch_size": {"grid": [4]}, "mask_ratio": {"grid": [0.5]}}}
@@ -140,7 +140,7 @@ def test_trackers_show_what_the_ledger_holds(
 def test_curves_are_in_the_store_while_the_study_runs(
     write_study: StudyWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orchestrator.search import GraphSearcher
+    from orchestrator.run.searcher import GraphSearcher
 
     study = write_study(space=None, tables=[])
     seen: list[int] = []

@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_view import ROW
+from checkout import ROOT
+from minute_epoch import ROW
 
-from orchestrator.checkpoints import SavedCheckpoint
-from orchestrator.graph import Board, expand
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.search import cells
-from orchestrator.store import Store
-from orchestrator.studyfile import read
-from orchestrator.sweep import _epochs, _with_restarts, labels
+from orchestrator.run.searcher import cells
+from orchestrator.run.trainable import _epochs, _with_restarts, labels
+from orchestrator.store.checkpoints import SavedCheckpoint
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.study.file import read
+from orchestrator.study.graph import Board, expand
 from studies import StudyWriter
-
-ROOT = Path(__file__).parent.parent
 
 
 class Flaky:
@@ -88,7 +87,7 @@ from orchestrator import worker
 from orchestrator.graph import TrialSpec
 from orchestrator.ledger import Ledger
 from orchestrator.store import Store
-from tests.tiny_trials import finetune
+from tests.support.tiny_trials import finetune
 
 def fail(*_):
     raise torch.AcceleratorError("an illegal memory access was encountered")

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.graph import Board, expand
-from orchestrator.names import readable
-from orchestrator.search import cells
-from orchestrator.studyfile import read
-from orchestrator.sweep import labels
+from orchestrator.run.searcher import cells
+from orchestrator.run.trainable import labels
+from orchestrator.run.trial_names import readable
+from orchestrator.study.file import read
+from orchestrator.study.graph import Board, expand
 from studies import StudyWriter
 
 KEY = "pretrain-1a2b3c4d5e6f"

@@ -5,16 +5,16 @@ import json
 from pathlib import Path
 
 import pytest
+from command_line import call
+from minute_epoch import ROW
 from rich.console import Console
-from test_cli import call
-from test_view import ROW
 
-from orchestrator.checkpoints import SavedCheckpoint
-from orchestrator.graph import State
-from orchestrator.lease import Leases
-from orchestrator.ledger import Outcome
-from orchestrator.planning import Plan, make_plan
-from orchestrator.watching import as_json, board_now, boards, ended, view_of
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.run.watch import as_json, board_now, boards, ended, view_of
+from orchestrator.store.checkpoints import SavedCheckpoint
+from orchestrator.store.leases import Leases
+from orchestrator.store.ledger import Outcome
+from orchestrator.study.graph import State
 from studies import StudyWriter
 
 DONE = Outcome(state="done", finished_at="2026-01-01T00:00:00.000+00:00")
@@ -64,7 +64,7 @@ def test_a_trial_that_another_process_trains_is_running(plan: Plan) -> None:
 
 
 def test_it_ends_with_the_study(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.view._REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr("orchestrator.run.live_view._REFRESH_SECONDS", 0.0)
     baseline, first, child, second, other = plan.graph.trials
     seen = boards(plan)
     assert not ended(next(seen))

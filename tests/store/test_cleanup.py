@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import InputError
-from orchestrator.graph import TrialGraph, expand
-from orchestrator.housekeeping import delete, delete_ray_files
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan
-from orchestrator.recipes import Cell
-from orchestrator.remembered import forget, note_of, remember
-from orchestrator.stock import open_store, take_stock
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
+from orchestrator.plan.plan import Plan
+from orchestrator.store.cleanup import delete, delete_ray_files
+from orchestrator.store.inventory import open_store, take_stock
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.store.study_registry import forget, note_of, remember
+from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.recipes import Cell
+from orchestrator.study.spec import StudySpec
 from studies import TINY, StudyWriter
 
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from tiny_trials import CPU, Stopped, before_each_step, finetune, images_of, results, stop_before
 
 from model.errors import InputError
-from model.train import fit
-from orchestrator import store as module
-from orchestrator import worker
-from orchestrator.behind import Behind
-from orchestrator.graph import TrialSpec, trial_key
-from orchestrator.ledger import DamagedError, Ledger
-from orchestrator.paths import Paths
-from orchestrator.store import Store, StoreError
-from orchestrator.worker import LedgerContext
+from model.training.fit import fit
+from orchestrator.run import worker
+from orchestrator.run.ledger_context import Behind
+from orchestrator.run.worker import LedgerContext
+from orchestrator.store import store as module
+from orchestrator.store.ledger import DamagedError, Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store, StoreError
+from orchestrator.study.graph import TrialSpec, trial_key
 
 RECIPE = finetune()
 KEY = trial_key(RECIPE, None)

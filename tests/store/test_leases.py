@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator import lease
-from orchestrator.lease import Leases, held
-from orchestrator.paths import Paths
-from orchestrator.store import Store
+from orchestrator.store import leases
+from orchestrator.store.leases import Leases, held
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
 
 KEY = "pretrain-0123456789ab"
 
@@ -30,7 +30,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Moves the clock of whoever looks on by some seconds."""
     now = [1000.0]
-    monkeypatch.setattr(lease.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(leases.time, "monotonic", lambda: now[0])
 
     def forward(seconds: float) -> None:
         now[0] += seconds
@@ -147,7 +147,7 @@ def test_a_store_that_cannot_say_who_was_first_never_gives_a_trial_to_both(
 
 def test_a_holder_whose_process_is_gone_is_dead_at_once(store: Store) -> None:
     program = (
-        "import sys\nfrom orchestrator.lease import Leases\nfrom orchestrator.store import Store\n"
+        "import sys\nfrom orchestrator.store.leases import Leases\nfrom orchestrator.store.store import Store\n"
         "print(Leases(Store(sys.argv[1])).take(sys.argv[2]))"
     )
     if not store.is_local:  # memory is not shared with another process
@@ -177,10 +177,10 @@ def test_a_far_holder_that_renews_is_alive_and_one_that_does_not_is_dead(
     for beat in range(1, 5):
         # However long it is watched: it is alive while its note changes.
         assert not ours.take(KEY)
-        clock(lease.DEAD_AFTER - 1)
+        clock(leases.DEAD_AFTER - 1)
         write(store, beat=beat)
     assert not ours.take(KEY)
-    clock(lease.DEAD_AFTER + 1)
+    clock(leases.DEAD_AFTER + 1)
     assert ours.take(KEY)
 
 
@@ -192,7 +192,7 @@ def test_clocks_that_differ_a_little_do_no_harm(
     ours = Leases(store)
     # Five minutes may be the other machine's clock: what counts is whether the note changes here.
     assert not ours.take(KEY)
-    clock(lease.DEAD_AFTER + 1)
+    clock(leases.DEAD_AFTER + 1)
     assert ours.take(KEY)
 
 
@@ -206,7 +206,7 @@ def test_a_note_that_is_none_holds_nothing(store: Store, content: bytes) -> None
 def test_what_is_held_is_renewed_and_let_go_of_at_the_end(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "RENEWED_EVERY", 0.01)
+    monkeypatch.setattr(leases, "RENEWED_EVERY", 0.01)
     written = threading.Semaphore(0)
     write_json = Store.write_json
 

@@ -1,32 +1,24 @@
 """The ledger: what a kill, a full disk or a bad sector leave of a trial."""
 
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ledger_entries import DONE, FAILED, checkpoint, rows
 
-from model.config import PretrainRecipe
+from model.config.recipe import PretrainRecipe
 from model.errors import InputError
-from model.rows import EpochRow
-from orchestrator.checkpoints import SavedCheckpoint
-from orchestrator.graph import TrialSpec
-from orchestrator.ledger import DamagedError, Ledger, Outcome
-from orchestrator.paths import Paths
-from orchestrator.store import Store
+from orchestrator.store.checkpoints import SavedCheckpoint
+from orchestrator.store.ledger import DamagedError, Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.study.graph import TrialSpec
 from studies import TINY
 
 KEY = "pretrain-0123456789ab"
-DONE = Outcome(state="done", finished_at="2026-01-01", wall_seconds=1.5)
-FAILED = Outcome(state="failed", reason="Diverged: loss nan", final=True, finished_at="2026-01-01")
-ROW = EpochRow(
-    epoch=1, step=4, learning_rate=1e-4, train_loss=0.5, train_accuracy=None, dev_loss=None,
-    dev_accuracy=None, val_loss=0.25, val_accuracy=None, train_images=12, train_seconds=1.5,
-    eval_seconds=0.5,
-)  # fmt: skip
 PARTS = ("json", "safetensors", "pt")
 # By `printf final | sha256sum`.
 FINAL_SHA256 = "2443630b4620165c8b173e7265e17526fe2787ae594364dd6d839ad58f2fc007"
@@ -36,14 +28,6 @@ FINAL_SHA256 = "2443630b4620165c8b173e7265e17526fe2787ae594364dd6d839ad58f2fc007
 def ledger(tmp_path: Path) -> Ledger:
     """A ledger that lies on no disk."""
     return Ledger(Store(f"fsspec+memory://{tmp_path}"))
-
-
-def rows(count: int) -> list[EpochRow]:
-    return [replace(ROW, epoch=epoch, step=4 * epoch) for epoch in range(1, count + 1)]
-
-
-def checkpoint(epoch: int) -> SavedCheckpoint:
-    return SavedCheckpoint(epoch, b"weights %d" % epoch, b"optimizer %d" % epoch)
 
 
 def train(ledger: Ledger, epochs: int) -> None:

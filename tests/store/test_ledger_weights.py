@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.ledger import Ledger, Outcome
-from orchestrator.paths import Paths
-from orchestrator.store import Store
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
 
 KEY = "pretrain-0123456789ab"
 DONE = Outcome(state="done", finished_at="2026-01-01", wall_seconds=1.5)

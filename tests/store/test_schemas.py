@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.epoch_row import EpochRow
 from model.errors import InputError
-from model.rows import EpochRow
-from orchestrator.records import (
+from orchestrator.store.schemas import (
     CELLS,
     EPOCHS,
     TRIALS,

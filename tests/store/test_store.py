@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from file_tree import files
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import InputError
-from orchestrator.paths import Paths
-from orchestrator.store import SCHEMA, Store, StoreError
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import SCHEMA, Store, StoreError
 
 ROOTS = ("folder", "file-uri", "memory")
 
@@ -24,10 +25,6 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         "file-uri": (tmp_path / "store").as_uri(),
         "memory": f"fsspec+memory://{tmp_path}",
     }[request.param]
-
-
-def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 # --- anywhere ---------------------------------------------------------------------------------

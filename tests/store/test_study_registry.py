@@ -11,9 +11,10 @@ from hand_ledger import planned
 from image_files import jpeg, write_folder
 
 from model.errors import InputError
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan
-from orchestrator.remembered import (
+from orchestrator.plan.plan import Plan
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.store.study_registry import (
     Remembered,
     forget,
     labels,
@@ -23,7 +24,6 @@ from orchestrator.remembered import (
     recall_all,
     remember,
 )
-from orchestrator.store import Store
 from studies import StudyWriter
 
 

@@ -5,14 +5,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from file_tree import files
 from hand_ledger import lay, lease, planned
-from test_store import files
 
-from orchestrator.deletion import delete_trial, rank
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan
-from orchestrator.store import Store
+from orchestrator.plan.plan import Plan
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.store import Store
+from orchestrator.store.trial_files import delete_trial, rank
 from studies import StudyWriter
 
 

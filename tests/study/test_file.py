@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 import yaml
+from checkout import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.loader import load_yaml
-from orchestrator.study import StudyError, StudySpec
-from orchestrator.studyfile import read
+from orchestrator.study.file import read
+from orchestrator.study.spec import StudyError, StudySpec
+from orchestrator.study.yaml_loader import load_yaml
 from studies import TINY, StudyWriter, merged
 
-STUDIES = sorted(Path(__file__).parent.parent.glob("studies/*.yaml"))
+STUDIES = sorted(ROOT.glob("studies/*.yaml"))
 
 
 def mistakes(path: Path) -> list[str]:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.config import FinetuneRecipe, PretrainRecipe
-from orchestrator.graph import Board, State, TrialGraph, TrialSpec, expand, trial_key
-from orchestrator.recipes import Cell, arm_cells, recipes
-from orchestrator.study import StudySpec
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from orchestrator.study.graph import Board, State, TrialGraph, TrialSpec, expand, trial_key
+from orchestrator.study.recipes import Cell, arm_cells, recipes
+from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
 
 FILES = {"train_per_class": 5, "path": "here", "classes": ["a", "b"]}

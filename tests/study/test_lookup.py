@@ -3,10 +3,10 @@
 import pytest
 
 from model.errors import InputError
-from orchestrator.graph import TrialGraph, expand
-from orchestrator.recipes import Cell
-from orchestrator.study import StudySpec
-from orchestrator.which_cell import which_cell
+from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.lookup import which_cell
+from orchestrator.study.recipes import Cell
+from orchestrator.study.spec import StudySpec
 
 CELLS = [
     Cell("baseline", {}, pretrain=False),

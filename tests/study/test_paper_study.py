@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 
-from model.config import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.data.image_set import ImageSet, split
-from model.schedule import learning_rate
-from orchestrator import cli
-from orchestrator.graph import TrialGraph, expand
-from orchestrator.search import cells
-from orchestrator.study import StudySpec
-from orchestrator.studyfile import read
+from model.training.schedule import learning_rate
+from orchestrator.cli import app
+from orchestrator.run.searcher import cells
+from orchestrator.study.file import read
+from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.spec import StudySpec
 
-PAPER = Path(__file__).parent.parent / "studies" / "paper.yaml"
+PAPER = ROOT / "studies" / "paper.yaml"
 STEPS = 657  # 84,000 images in batches of 128, the last of 32
 
 
@@ -75,7 +76,7 @@ def test_the_rate_is_the_papers(study: StudySpec, epoch: int, rate: float) -> No
 
 
 def test_the_network_is_the_papers(study: StudySpec) -> None:
-    from model.uvcgan import build_classifier, build_generator
+    from model.networks.uvcgan2 import build_classifier, build_generator
 
     generator = build_generator(study.model, 64, seed=0)
     assert sum(parameter.numel() for parameter in generator.parameters()) == 8_039_577
@@ -105,7 +106,7 @@ def test_plan_prints_every_recipe_with_nothing_left_implicit(
     arguments = ["plan", str(PAPER), "--recipes", "--store", str(tmp_path / "store")]
     monkeypatch.setattr(sys, "argv", ["maskgrid", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.main()
     assert not ended.value.code
     printed = capsys.readouterr().out
     decoder, place, trials = json.JSONDecoder(), printed.index("{"), []

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.graph import expand
-from orchestrator.recipes import Cell, arm_cells, mistakes, recipes
-from orchestrator.study import Scalar, StudyError, StudySpec
+from orchestrator.study.graph import expand
+from orchestrator.study.recipes import Cell, arm_cells, mistakes, recipes
+from orchestrator.study.spec import Scalar, StudyError, StudySpec
 from studies import TINY, merged
 
 FOLDER = {"source": "folder", "path": "somewhere"}

@@ -1,12 +1,12 @@
 """Studies whose results are kept in the repository, as they were read from there."""
 
-from pathlib import Path
+from checkout import ROOT
 
-from orchestrator.report.collect import Records
-from orchestrator.report.kept import records_of, study_of
-from orchestrator.study import StudySpec
+from orchestrator.report.records.collect import Records
+from orchestrator.report.records.results_folder import records_of, study_of
+from orchestrator.study.spec import StudySpec
 
-RESULTS = Path(__file__).parent.parent / "results"
+RESULTS = ROOT / "results"
 NAMES = ("controls", "tiny10")
 
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 from hand_records import EPOCH, TRIAL
 from matplotlib.figure import Figure
 
-from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, table_of
-from orchestrator.report.collect import Records
-from orchestrator.report.figures.gallery import drawings
+from orchestrator.report.figures.all_figures import drawings
 from orchestrator.report.figures.style import Drawing, styled
-from orchestrator.report.tables import fill_table
-from orchestrator.study import StudySpec
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables.fill import fill_table
+from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, table_of
+from orchestrator.study.spec import StudySpec
 
 Cell = tuple[str, dict[str, Any]]
 Ended = tuple[str, int]

@@ -3,13 +3,13 @@
 import datetime
 from pathlib import Path
 
-from test_ledger import DONE, FAILED, checkpoint, rows
+from ledger_entries import DONE, FAILED, checkpoint, rows
 
-from orchestrator.graph import TrialGraph
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.planning import Plan, make_plan
-from orchestrator.remembered import note_of, remember
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.study_registry import note_of, remember
+from orchestrator.study.graph import TrialGraph
 
 
 def lay(ledger: Ledger, graph: TrialGraph, key: str, state: str = "done") -> None:

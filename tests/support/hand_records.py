@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from orchestrator.records import CELLS, EPOCHS, TRIALS, table_of
-from orchestrator.report.collect import Records
+from orchestrator.report.records.collect import Records
+from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS, table_of
 
 TRIAL: dict[str, Any] = {
     "kind": "finetune", "state": "done", "seed": 0, "epochs": 1, "epochs_done": 1,

@@ -5,12 +5,12 @@ from typing import Any
 
 from hand_records import EPOCH, TRIAL
 
-from orchestrator.records import CELLS, EPOCHS, TRIALS, table_of
-from orchestrator.report.collect import Records
-from orchestrator.report.page import page
-from orchestrator.report.tables import fill_table
-from orchestrator.report.verdicts import Verdict
-from orchestrator.study import StudySpec
+from orchestrator.report.page.page import page
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables.fill import fill_table
+from orchestrator.report.tables.verdicts import Verdict
+from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS, table_of
+from orchestrator.study.spec import StudySpec
 
 HOSTILE = "</style></pre><script>alert('a')</script>\"'><img src=http://127.0.0.1/x onerror=1>"
 SVG = (

@@ -21,7 +21,7 @@ from torch import multiprocessing as mp
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from model.config import (
+from model.config.recipe import (
     FinetuneConfig,
     FinetuneRecipe,
     ModelConfig,
@@ -31,13 +31,13 @@ from model.config import (
     ScheduleConfig,
     SyntheticImages,
 )
-from model.context import LocalContext, TrainContext
 from model.data.image_set import ImageSet
 from model.data.synthetic import SyntheticSource
-from model.feed import Share, Tally
-from model.objectives import Batch, Scores
-from model.rows import EpochRow
-from model.train import Diverged, fit
+from model.epoch_row import EpochRow
+from model.objectives.objectives import Batch, Scores
+from model.training.batches import Share, Tally
+from model.training.context import LocalContext, TrainContext
+from model.training.fit import Diverged, fit
 
 CPU = torch.device("cpu")
 NETWORK = ModelConfig(channels=(4, 8), features=8, embed=8, heads=2, blocks=1, ffn=16, init="he")
@@ -124,9 +124,9 @@ def stop_before(step: int) -> Callable[[int, Optimizer], None]:
 
 def train_until_killed(store: str, key: str, step: int) -> None:
     """Go on with a trial of a store, and end as SIGKILL ends a process: in the given step."""
-    from orchestrator.ledger import Ledger
-    from orchestrator.store import Store
-    from orchestrator.worker import LedgerContext
+    from orchestrator.run.worker import LedgerContext
+    from orchestrator.store.ledger import Ledger
+    from orchestrator.store.store import Store
 
     def kill(number: int, _: Optimizer) -> None:
         if number == step:

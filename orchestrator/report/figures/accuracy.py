@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from orchestrator.report.figures.lines import BASE, Curves, Group, Line, columns, outside, rows
+from orchestrator.report.figures.series import BASE, Curves, Group, Line, columns, outside, rows
 from orchestrator.report.figures.style import (
     BASELINE,
     COLUMN,
@@ -22,7 +22,7 @@ from orchestrator.report.figures.style import (
     percent,
     wrapped,
 )
-from orchestrator.report.tables import Filled
+from orchestrator.report.tables.fill import Filled
 
 HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "linestyle": "none", "clip_on": False}
 

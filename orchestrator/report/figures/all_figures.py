@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from orchestrator.report.collect import Records
-from orchestrator.report.figures.curves import accuracy
-from orchestrator.report.figures.dots import along, arms
+from orchestrator.report.figures.accuracy import accuracy
 from orchestrator.report.figures.heatmaps import heatmap
-from orchestrator.report.figures.images import Pictures, masking, reconstructions
-from orchestrator.report.figures.lines import Curves, chance, measured
 from orchestrator.report.figures.losses import KINDS, learning_rates, losses
+from orchestrator.report.figures.pictures import Pictures, masking, reconstructions
+from orchestrator.report.figures.scatter import along, arms
+from orchestrator.report.figures.series import Curves, chance, measured
 from orchestrator.report.figures.style import Drawing, files
-from orchestrator.report.tables import Filled, fill_table
-from orchestrator.study import TABLE_1, StudySpec
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.study.spec import TABLE_1, StudySpec
 
 
 def figures(

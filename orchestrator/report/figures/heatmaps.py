@@ -12,9 +12,9 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from orchestrator.report.figures.lines import BASE, axis_title, ordered, outside, rows
+from orchestrator.report.figures.series import BASE, axis_title, ordered, outside, rows
 from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, percent, wrapped
-from orchestrator.report.tables import Filled, Value
+from orchestrator.report.tables.fill import Filled, Value
 
 Read = Callable[[Value], float | None]
 KINDS: dict[str, Read] = {

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orchestrator.report.figures.curves import (
+from orchestrator.report.figures.accuracy import (
     HOLLOW,
     by_epoch,
     handles_of,
@@ -16,7 +16,7 @@ from orchestrator.report.figures.curves import (
     plot,
     whole,
 )
-from orchestrator.report.figures.lines import Curves, Group, Line
+from orchestrator.report.figures.series import Curves, Group, Line
 from orchestrator.report.figures.style import (
     COLUMN,
     GREY,
@@ -27,7 +27,7 @@ from orchestrator.report.figures.style import (
     look,
     wrapped,
 )
-from orchestrator.report.tables import Filled
+from orchestrator.report.tables.fill import Filled
 
 KINDS = {"pretrain": "pretraining", "finetune": "finetuning"}
 _ACROSS = 3  # panels side by side on a page

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from orchestrator.report.figures.heatmaps import grid_of
-from orchestrator.report.figures.lines import Curves, axis_title, outside, rows
+from orchestrator.report.figures.series import Curves, axis_title, outside, rows
 from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, line_count, wrapped
-from orchestrator.report.tables import Filled
+from orchestrator.report.tables.fill import Filled
 
 Picture = npt.NDArray[np.uint8]
 Sample = dict[str, Any]

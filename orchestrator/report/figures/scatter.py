@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from matplotlib.figure import Figure
 
 from orchestrator.report.figures.heatmaps import grid_of
-from orchestrator.report.figures.lines import BASE, axis_title, named, ordered, outside
+from orchestrator.report.figures.series import BASE, axis_title, named, ordered, outside
 from orchestrator.report.figures.style import (
     COLOURS,
     COLUMN,
@@ -17,7 +17,7 @@ from orchestrator.report.figures.style import (
     percent,
     wrapped,
 )
-from orchestrator.report.tables import Filled
+from orchestrator.report.tables.fill import Filled
 
 _SERIES = 9  # lines that can still be told apart
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.report.chosen import places
-from orchestrator.report.collect import Records
-from orchestrator.report.tables import AXES, Filled, Value
-from orchestrator.study import Scalar, StudySpec
+from orchestrator.report.records.collect import Records
+from orchestrator.report.records.epoch_selection import places
+from orchestrator.report.tables.fill import AXES, Filled, Value
+from orchestrator.study.spec import Scalar, StudySpec
 
 BASE = "baseline"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from orchestrator.store import Store
+from orchestrator.store.store import Store
 
 # What matplotlib writes into a file unless it is told not to, as `style` tells it.
 _SIGNED = (b"<dc:date>", b"<dc:creator>")

@@ -2,9 +2,9 @@
 
 import re
 
-from orchestrator.report.layout import Grid, sections
-from orchestrator.report.notes import notes
-from orchestrator.report.tables import Filled
+from orchestrator.report.formats.grid import Grid, sections
+from orchestrator.report.formats.notes import notes
+from orchestrator.report.tables.fill import Filled
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from orchestrator.ledger import YARDSTICKS
-from orchestrator.report.comparisons import (
+from orchestrator.report.tables.comparisons import (
     Comparison,
     against_row_above,
     against_scratch,
     beside_paper,
     outstanding,
 )
-from orchestrator.report.statistics import Difference, bootstrap
-from orchestrator.report.tables import AXES, Filled, Value
-from orchestrator.study import Scalar
+from orchestrator.report.tables.fill import AXES, Filled, Value
+from orchestrator.report.tables.statistics import Difference, bootstrap
+from orchestrator.store.ledger import YARDSTICKS
+from orchestrator.study.spec import Scalar
 
 Grid = tuple[list[str], list[list[str]]]
 """A table as text: header and rows."""

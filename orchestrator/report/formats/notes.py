@@ -1,10 +1,10 @@
 """What one must know to read a table: epoch, seeds, noise, and whether the best is the best."""
 
-from orchestrator.report import statistics
-from orchestrator.report.comparisons import Comparison, against_best, best_of
-from orchestrator.report.layout import name_of, references, show_difference
-from orchestrator.report.published import TABLES
-from orchestrator.report.tables import Filled
+from orchestrator.report.formats.grid import name_of, references, show_difference
+from orchestrator.report.tables import statistics
+from orchestrator.report.tables.comparisons import Comparison, against_best, best_of
+from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.published import TABLES
 
 
 def notes(filled: Filled) -> list[str]:

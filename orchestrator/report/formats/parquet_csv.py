@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchestrator.ledger import YARDSTICKS
-from orchestrator.report import statistics
-from orchestrator.report.comparisons import Comparison, beside_paper, outstanding
-from orchestrator.report.tables import Filled, Value
-from orchestrator.report.verdicts import Verdict
+from orchestrator.report.tables import statistics
+from orchestrator.report.tables.comparisons import Comparison, beside_paper, outstanding
+from orchestrator.report.tables.fill import Filled, Value
+from orchestrator.report.tables.verdicts import Verdict
+from orchestrator.store.ledger import YARDSTICKS
 
 # Raise it when a column changes its meaning or goes away; adding one does not need it.
 VERSION = 1

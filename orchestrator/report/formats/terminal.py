@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.report.layout import sections
-from orchestrator.report.notes import notes
-from orchestrator.report.tables import Filled
-from orchestrator.report.verdicts import TITLE, Verdict, lines
+from orchestrator.report.formats.grid import sections
+from orchestrator.report.formats.notes import notes
+from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.verdicts import TITLE, Verdict, lines
 
 
 def print_results(tables: Iterable[Filled], found: Sequence[Verdict], console: Console) -> None:

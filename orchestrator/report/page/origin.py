@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from orchestrator.report.differences import Compared, compare, nested
-from orchestrator.report.page_trials import Shown
-from orchestrator.study import StudySpec
+from orchestrator.report.page.recipe_diff import Compared, compare, nested
+from orchestrator.report.page.trials import Shown
+from orchestrator.study.spec import StudySpec
 
 # Where `maskgrid data fetch` puts the images; a folder's place is the reader's own.
 _PLACES = {"tiny-imagenet": "data/tiny-imagenet-200.zip", "folder": "data/images"}

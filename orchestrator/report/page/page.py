@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.report.collect import Records
-from orchestrator.report.layout import sections
-from orchestrator.report.notes import notes
-from orchestrator.report.page_origin import LABELS, code, origins, recipes, study_yaml
-from orchestrator.report.page_trials import STATES, Tree, blocks, counts, trees
-from orchestrator.report.tables import Filled
-from orchestrator.report.verdicts import Verdict
-from orchestrator.study import StudySpec
+from orchestrator.report.formats.grid import sections
+from orchestrator.report.formats.notes import notes
+from orchestrator.report.page.origin import LABELS, code, origins, recipes, study_yaml
+from orchestrator.report.page.trials import STATES, Tree, blocks, counts, trees
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.verdicts import Verdict
+from orchestrator.study.spec import StudySpec
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -71,7 +71,7 @@ def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("orchestrator", "report"),
+        loader=PackageLoader("orchestrator", "report/page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.report.chosen import last_rows
-from orchestrator.report.collect import Records
+from orchestrator.report.records.collect import Records
+from orchestrator.report.records.epoch_selection import last_rows
 
 STATES = {"done": "✓", "failed": "✕", "skipped": "⊘", "running": "◐", "waiting": "○"}
 """Every state with a sign of its own, so that colour is not all that tells them apart."""

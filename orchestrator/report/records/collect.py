@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 
 from model.errors import InputError
-from orchestrator.graph import Board, State, TrialGraph, TrialSpec
-from orchestrator.lease import held
-from orchestrator.ledger import Ledger
-from orchestrator.paths import Paths
-from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet, table_of
+from orchestrator.store.leases import held
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet, table_of
+from orchestrator.study.graph import Board, State, TrialGraph, TrialSpec
 
 
 @dataclass(frozen=True)

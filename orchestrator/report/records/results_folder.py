@@ -7,19 +7,19 @@ import pyarrow as pa
 import yaml
 
 from model.errors import InputError
-from orchestrator import outputs
-from orchestrator.graph import State
-from orchestrator.loader import load_yaml
-from orchestrator.planning import Plan
-from orchestrator.records import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
-from orchestrator.report.collect import Records
-from orchestrator.study import StudySpec
-from orchestrator.studyfile import checked
+from orchestrator.plan.plan import Plan
+from orchestrator.report.records.collect import Records
+from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
+from orchestrator.study import result_files
+from orchestrator.study.file import checked
+from orchestrator.study.graph import State
+from orchestrator.study.spec import StudySpec
+from orchestrator.study.yaml_loader import load_yaml
 
 
 def is_results(path: Path) -> bool:
     """Whether a path is a results folder and no study file."""
-    return (path / outputs.TRIALS).is_file()
+    return (path / result_files.TRIALS).is_file()
 
 
 def study_of(folder: Path) -> StudySpec:
@@ -28,7 +28,7 @@ def study_of(folder: Path) -> StudySpec:
     Raises:
         InputError: there is no readable study.
     """
-    path = folder / outputs.STUDY
+    path = folder / result_files.STUDY
     try:
         written: Any = load_yaml(path.read_text(encoding="utf-8"))
         if "path" not in written["data"] and written["data"]["source"] != "synthetic":
@@ -45,11 +45,11 @@ def records_of(folder: Path) -> Records:
     Raises:
         InputError: a record is missing or damaged.
     """
-    samples = folder / outputs.SAMPLES
+    samples = folder / result_files.SAMPLES
     return Records(
-        trials=_record(folder / outputs.TRIALS, TRIALS),
-        epochs=_record(folder / outputs.EPOCHS, EPOCHS),
-        cells=_record(folder / outputs.CELLS, CELLS),
+        trials=_record(folder / result_files.TRIALS, TRIALS),
+        epochs=_record(folder / result_files.EPOCHS, EPOCHS),
+        cells=_record(folder / result_files.CELLS, CELLS),
         samples=_record(samples, SAMPLES) if samples.exists() else None,
     )
 
@@ -68,7 +68,7 @@ def refuse_another_study(folder: Path, name: str) -> None:
         InputError: another study's results lie there.
     """
     try:
-        written: Any = load_yaml((folder / outputs.STUDY).read_text(encoding="utf-8"))
+        written: Any = load_yaml((folder / result_files.STUDY).read_text(encoding="utf-8"))
         other = written["name"]
     except (OSError, LookupError, TypeError, ValueError, yaml.YAMLError):
         return  # nothing is there, or it is damaged, which writing it anew mends
@@ -97,6 +97,6 @@ def keep_safe(folder: Path, plan: Plan) -> None:
 
 def _has_done(folder: Path) -> bool:
     try:
-        return "done" in _record(folder / outputs.TRIALS, TRIALS)["state"].to_pylist()
+        return "done" in _record(folder / result_files.TRIALS, TRIALS)["state"].to_pylist()
     except InputError:
         return False

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.report.collect import Records
-from orchestrator.report.statistics import ALPHA, holm, paired
-from orchestrator.report.tables import Filled, Value, label
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables.fill import Filled, Value, label
+from orchestrator.report.tables.statistics import ALPHA, holm, paired
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.report import statistics
-from orchestrator.report.published import TABLES
-from orchestrator.report.statistics import ALPHA, Difference
-from orchestrator.report.tables import Filled, Value
+from orchestrator.report.tables import statistics
+from orchestrator.report.tables.fill import Filled, Value
+from orchestrator.report.tables.published import TABLES
+from orchestrator.report.tables.statistics import ALPHA, Difference
 
 Against = Literal["scratch", "best", "row above"]
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.ledger import YARDSTICKS
-from orchestrator.report.chosen import chosen_rows
-from orchestrator.report.collect import Records
-from orchestrator.report.images import val_images
-from orchestrator.report.published import TABLES, Published
-from orchestrator.study import Scalar, Table
+from orchestrator.report.records.collect import Records
+from orchestrator.report.records.epoch_selection import chosen_rows
+from orchestrator.report.records.val_images import val_images
+from orchestrator.report.tables.published import TABLES, Published
+from orchestrator.store.ledger import YARDSTICKS
+from orchestrator.study.spec import Scalar, Table
 
 Row = dict[str, Any]
 

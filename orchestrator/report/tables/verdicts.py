@@ -8,9 +8,10 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.report.blocks import Blocks, loss_blocks, masked_pairs
-from orchestrator.report.collect import Records
-from orchestrator.report.statistics import (
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables.claim_data import Blocks, loss_blocks, masked_pairs
+from orchestrator.report.tables.fill import Filled, Value, fill_table
+from orchestrator.report.tables.statistics import (
     ALPHA,
     Difference,
     binomial_error,
@@ -18,8 +19,7 @@ from orchestrator.report.statistics import (
     paired,
     trend,
 )
-from orchestrator.report.tables import Filled, Value, fill_table
-from orchestrator.study import TABLE_1, TABLE_2, StudySpec, Table
+from orchestrator.study.spec import TABLE_1, TABLE_2, StudySpec, Table
 
 Pair = tuple[Value, Value]
 """A pretrained cell, and the same network finetuned alike without pretraining."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
-from orchestrator.runtime import Runtime, Tracker
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
+from orchestrator.store.store import Store
+from orchestrator.study.runtime import Runtime, Tracker
+from orchestrator.study.spec import StudySpec
 
 
 def check_trackers(runtime: Runtime, store: Store) -> None:
@@ -42,11 +42,11 @@ def tracker_folder(name: Tracker, store: Store) -> Path:
 
 def callbacks(study: StudySpec, store: Store) -> list[Any]:
     """Tune's callbacks: TensorBoard's, and one for each tracker that the study asks for."""
-    from orchestrator.trackers.to_tensorboard import to_tensorboard
+    from orchestrator.run.trackers.to_tensorboard import to_tensorboard
 
     made = [to_tensorboard(store)]
     for name in study.runtime.trackers:
         # Only what is asked for is imported: each package costs a second.
-        module = importlib.import_module(f"orchestrator.trackers.to_{name}")
+        module = importlib.import_module(f"orchestrator.run.trackers.to_{name}")
         made.append(getattr(module, f"to_{name}")(study.name, tracker_folder(name, store)))
     return made

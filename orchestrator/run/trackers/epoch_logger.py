@@ -5,7 +5,7 @@ from typing import Any
 
 from ray.tune.logger import LoggerCallback
 
-from model.rows import EpochRow
+from model.epoch_row import EpochRow
 
 METRICS = tuple(field.name for field in fields(EpochRow) if field.name != "epoch")
 

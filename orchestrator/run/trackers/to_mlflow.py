@@ -6,7 +6,7 @@ from typing import Any
 import mlflow
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
-from orchestrator.trackers.epochs import EveryEpoch
+from orchestrator.run.trackers.epoch_logger import EveryEpoch
 
 
 def to_mlflow(study: str, folder: Path) -> MLflowLoggerCallback:

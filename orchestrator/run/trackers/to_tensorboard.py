@@ -4,8 +4,8 @@ from typing import Any
 
 from ray.tune.logger import TBXLoggerCallback
 
-from orchestrator.store import Store
-from orchestrator.trackers.epochs import EveryEpoch
+from orchestrator.run.trackers.epoch_logger import EveryEpoch
+from orchestrator.store.store import Store
 
 
 def to_tensorboard(store: Store) -> TBXLoggerCallback:

@@ -7,7 +7,7 @@ import ray
 import wandb
 from ray.air.integrations.wandb import WandbLoggerCallback, _WandbLoggingActor
 
-from orchestrator.trackers.epochs import EveryEpoch
+from orchestrator.run.trackers.epoch_logger import EveryEpoch
 
 # What W&B would note of machine, user and code. The ledger has what matters of it.
 _PRIVATE = {

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model import yardsticks as module
-from model.config import (
+from model.analysis import naive_fills as module
+from model.analysis.naive_fills import inpaint, of_recipe, sigma, yardsticks
+from model.config.recipe import (
     MaskConfig,
     ModelConfig,
     PretrainConfig,
@@ -16,11 +17,10 @@ from model.config import (
     SyntheticImages,
 )
 from model.data.image_set import split
-from model.data.source import load
-from model.masking import visible
-from model.objectives import Batch, Reconstruction
+from model.data.load import load
+from model.masking.masks import visible
+from model.objectives.objectives import Batch, Reconstruction
 from model.rng import Key, Stream
-from model.yardsticks import inpaint, of_recipe, sigma, yardsticks
 
 
 def _shown(num: int, side: int, patch: int = 4, ratio: float = 0.4) -> Tensor:

@@ -10,9 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision import transforms
 from torchvision.transforms import v2
 
-from model import augment as module
-from model.augment import augment
-from model.config import AugmentConfig
+from model.augment import autoaugment as module
+from model.augment.autoaugment import augment
+from model.config.recipe import AugmentConfig
 from model.rng import Stream, uniform
 
 _POLICY = AugmentConfig()

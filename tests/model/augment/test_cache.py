@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from tiny_trials import CPU, finetune, images_of, pretrain
 from torch import Tensor
 
-from model.augmented import Augmented
-from model.config import AugmentConfig
-from model.context import LocalContext
+from model.augment.cache import Augmented
+from model.config.recipe import AugmentConfig
 from model.data.image_set import split
-from model.feed import Feed
-from model.train import fit
+from model.training.batches import Feed
+from model.training.context import LocalContext
+from model.training.fit import fit
 
 
 def counted(made: list[int], value: int, size: int = 10) -> Callable[[], Tensor]:

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from model.equalize import equalize
+from model.augment.equalize import equalize
 
 
 @st.composite

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from model import moved as module
-from model.moved import MOVES, moved
+from model.augment import geometric as module
+from model.augment.geometric import MOVES, moved
 
 
 @pytest.mark.parametrize("fill", [None, 128])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional
 
-from model.sharpen import sharpen
+from model.augment.sharpness import sharpen
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (7, 9), (3, 3), (2, 8), (1, 1)])

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from image_files import jpeg, write_folder
 
-from model.config import ImageFolder
+from model.config.recipe import ImageFolder
 from model.data.files import FolderFiles
 from model.data.folder import list_images
 from model.data.listing import Listing
-from model.data.source import unread
+from model.data.load import unread
 from model.errors import InputError
 
 

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pytest
 from image_files import jpeg, tiny_imagenet_files, write_folder, write_zip
 
-from model.config import DataConfig, ImageFolder, SyntheticImages, TinyImageNet
-from model.data import source
+from model.config.recipe import DataConfig, ImageFolder, SyntheticImages, TinyImageNet
+from model.data import load as module
 from model.data.decode import decode
-from model.data.source import load, resolve
+from model.data.load import load, resolve
 from model.errors import InputError
 
 NUM_IMAGES = 18  # of `tiny_imagenet_files`
@@ -41,7 +41,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(len(data))
         return decode(data, side)
 
-    monkeypatch.setattr(source, "decode", counting)
+    monkeypatch.setattr(module, "decode", counting)
     return calls
 
 
@@ -120,14 +120,14 @@ def test_image_that_changes_while_it_is_read(
 ) -> None:
     path = write_folder(tmp_path / "set", tiny_imagenet_files())
     config = resolve(tiny(path))
-    listed = source._list
+    listed = load._list
 
     def list_then_change(*arguments: Any) -> Any:
         listing = listed(*arguments)
         write_folder(path, {"train/n01/images/n01_0.JPEG": jpeg(999)})
         return listing
 
-    monkeypatch.setattr(source, "_list", list_then_change)
+    monkeypatch.setattr(module, "_list", list_then_change)
     with pytest.raises(InputError, match=r"n01_0\.JPEG changed while it was read"):
         load(config, tmp_path / "cache")
 
@@ -185,17 +185,17 @@ def test_damaged_cache_is_made_anew(
 def test_half_written_cache_is_never_used(tmp_path: Path, zipped: Path) -> None:
     script = (
         "import os, sys, pathlib\n"
-        "from model.config import TinyImageNet\n"
+        "from model.config.recipe import TinyImageNet\n"
         "from model.data import source\n"
-        "source._BLOCK = 4\n"
-        "blocks = source._FileSource.blocks\n"
+        "load._BLOCK = 4\n"
+        "blocks = load._FileSource.blocks\n"
         "def die(self):\n"
         "    for number, block in enumerate(blocks(self)):\n"
         "        yield block\n"
         "        if number == 2: os._exit(9)\n"
-        "source._FileSource.blocks = die\n"
+        "load._FileSource.blocks = die\n"
         "config = TinyImageNet(source='tiny-imagenet', path=sys.argv[1], image_size=16)\n"
-        "source.load(config, pathlib.Path(sys.argv[2]))\n"
+        "load.load(config, pathlib.Path(sys.argv[2]))\n"
     )
     cache = tmp_path / "cache"
     died = subprocess.run([sys.executable, "-c", script, zipped, cache], check=False)
@@ -222,7 +222,7 @@ def load_and_count(barrier: Barrier, path: Path, cache: Path, log: Path) -> None
         os.write(descriptor, b".")
         return decode(data, side)
 
-    source.decode = logging  # type: ignore[attr-defined]
+    load.decode = logging  # type: ignore[attr-defined]
     barrier.wait(timeout=60)
     images = load(tiny(path), cache)
     os.close(descriptor)
@@ -246,5 +246,5 @@ def test_processes_that_start_at_once_decode_once(tmp_path: Path, zipped: Path) 
 
 
 def test_data_needs_no_torch() -> None:
-    script = "import sys, model.data.source, model.data.fetch; sys.exit('torch' in sys.modules)"
+    script = "import sys, model.data.load, model.data.tiny_imagenet_download; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -7,8 +7,8 @@ import pytest
 from image_files import tiny_imagenet_files, write_zip
 from lying_server import Behaviour, serve
 
-from model.data import download, fetch
-from model.data.fetch import FILE_NAME, fetch_tiny_imagenet
+from model.data import http_download, tiny_imagenet_download
+from model.data.tiny_imagenet_download import FILE_NAME, fetch_tiny_imagenet
 from model.errors import InputError
 
 HTML = b"<!DOCTYPE html><title>Moved</title>"
@@ -24,8 +24,8 @@ def archive(tmp_path: Path) -> bytes:
 
 @pytest.fixture
 def told(archive: bytes, monkeypatch: pytest.MonkeyPatch) -> Behaviour:
-    monkeypatch.setattr(download, "PAUSE_S", 0.0)
-    monkeypatch.setattr(download, "_CHUNK", 1000)
+    monkeypatch.setattr(http_download, "PAUSE_S", 0.0)
+    monkeypatch.setattr(http_download, "_CHUNK", 1000)
     return Behaviour(archive)
 
 
@@ -69,7 +69,7 @@ def test_goes_on_after_breaks(told: Behaviour, url: str, to: Path) -> None:
 
 
 def test_later_call_goes_on_where_the_first_gave_up(told: Behaviour, url: str, to: Path) -> None:
-    told.breaks = [1500, *[0] * download.MAX_STALLS]
+    told.breaks = [1500, *[0] * http_download.MAX_STALLS]
     with pytest.raises(
         InputError, match="5 connections in a row brought nothing beyond byte 1500: 1500 of"
     ):
@@ -85,9 +85,9 @@ def test_later_call_goes_on_where_the_first_gave_up(told: Behaviour, url: str, t
 
 
 def test_breaks_that_bring_something_do_not_count(told: Behaviour, url: str, to: Path) -> None:
-    told.breaks = [400] * (3 * download.MAX_STALLS)
+    told.breaks = [400] * (3 * http_download.MAX_STALLS)
     assert fetch_tiny_imagenet(url, to, silent).read_bytes() == told.body
-    assert len(told.ranges) == 3 * download.MAX_STALLS + 1
+    assert len(told.ranges) == 3 * http_download.MAX_STALLS + 1
 
 
 def test_server_without_ranges_starts_anew(told: Behaviour, url: str, to: Path) -> None:
@@ -101,7 +101,7 @@ def test_server_without_ranges_starts_anew(told: Behaviour, url: str, to: Path) 
 def test_file_that_changes_in_between_starts_anew(
     told: Behaviour, url: str, to: Path, tmp_path: Path, etag: str | None
 ) -> None:
-    told.etag, told.breaks = etag, [1500, *[0] * download.MAX_STALLS]
+    told.etag, told.breaks = etag, [1500, *[0] * http_download.MAX_STALLS]
     with pytest.raises(InputError, match="5 connections in a row"):
         fetch_tiny_imagenet(url, to, silent)
     told.body = write_zip(tmp_path / "v2.zip", tiny_imagenet_files(num_val=3)).read_bytes()
@@ -113,7 +113,7 @@ def test_file_that_changes_in_between_starts_anew(
 
 
 def test_part_of_another_url_is_not_gone_on_with(told: Behaviour, url: str, to: Path) -> None:
-    told.breaks = [1500, *[0] * download.MAX_STALLS]
+    told.breaks = [1500, *[0] * http_download.MAX_STALLS]
     with pytest.raises(InputError, match="5 connections in a row"):
         fetch_tiny_imagenet(url, to, silent)
     told.ranges = []
@@ -233,7 +233,7 @@ def test_file_that_is_there_is_kept(told: Behaviour, url: str, to: Path) -> None
 def test_official_file_must_have_its_md5(
     told: Behaviour, url: str, to: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "OFFICIAL_URL", url)
+    monkeypatch.setattr(tiny_imagenet_download, "OFFICIAL_URL", url)
     with pytest.raises(InputError, match=r"not the official file: MD5 [0-9a-f]{32}, not 90528d7c"):
         fetch_tiny_imagenet(None, to, silent)
     assert left(to) == []

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import MaskConfig
-from model.masking import fill, mean_colour, visible
+from model.config.recipe import MaskConfig
+from model.masking.masks import fill, mean_colour, visible
 from model.rng import Key, Stream
 
 _KEY = Key(0, Stream.MASK, 0)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.config import MaskConfig
-from model.masking import fill, visible
+from model.config.recipe import MaskConfig
+from model.masking.masks import fill, visible
 from model.rng import Key, Stream, uniform
 
 _KEY = Key(0, Stream.MASK, 0)

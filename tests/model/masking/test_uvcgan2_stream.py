@@ -1,22 +1,21 @@
 """Masks of the public UVCGANv2 code: bit for bit, whoever asks for which of them, and when."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from checkout import GOLDEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_trials import CPU, IMAGES, finetune, images_of, pretrain
 from torch import Tensor
 
-from model.config import MaskConfig
+from model.config.recipe import MaskConfig
 from model.data.image_set import split
-from model.feed import Feed
-from model.objectives import Reconstruction, build_objective
-from model.streamed_masks import StreamedMasks
+from model.masking.uvcgan2_stream import StreamedMasks
+from model.objectives.objectives import Reconstruction, build_objective
+from model.training.batches import Feed
 
-_GOLDEN = np.load(Path(__file__).parent / "data" / "uvcgan2_masks_seed0.npz")
+_GOLDEN = np.load(GOLDEN / "uvcgan2_masks_seed0.npz")
 _CONFIG = MaskConfig(mode="uvcgan2", patch_size=4, ratio=0.5)
 _RECIPE = pretrain(mask=_CONFIG)
 
@@ -48,7 +47,7 @@ def test_a_place_has_one_mask_in_whatever_order_it_is_asked_for(asked: list[set[
 
 
 def test_skipping_in_pieces_loses_no_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.streamed_masks._SKIPPED_AT_ONCE", 7)
+    monkeypatch.setattr("model.masking.uvcgan2_stream._SKIPPED_AT_ONCE", 7)
     assert torch.equal(StreamedMasks(_CONFIG, 16).at(torch.tensor([40])), _one_by_one(41)[40:])
 
 

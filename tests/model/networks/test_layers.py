@@ -2,7 +2,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.layers import Attention, FourierPositions, ModulatedConv, Style, TransformerBlock
+from model.networks.convolutions import (
+    Attention,
+    FourierPositions,
+    ModulatedConv,
+    Style,
+    TransformerBlock,
+)
 
 
 def _randomised(layer: nn.Module) -> nn.Module:

@@ -1,16 +1,15 @@
 """The network's numbers against the reference implementation's, stage by stage."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from checkout import GOLDEN
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.uvcgan import Generator
+from model.config.recipe import ModelConfig
+from model.networks.uvcgan2 import Generator
 
-GOLDEN = Path(__file__).parent / "data" / "uvcgan2_small_rezero0.npz"
+GOLDEN_FILE = GOLDEN / "uvcgan2_small_rezero0.npz"
 
 # Names of the reference's parts, one scale deep, and ours.
 SCALE_NAMES = {
@@ -52,7 +51,7 @@ def _our_name(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def golden() -> dict[str, Tensor]:
-    with np.load(GOLDEN) as arrays:
+    with np.load(GOLDEN_FILE) as arrays:
         return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
 
 

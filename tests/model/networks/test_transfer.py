@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.transfer import load_parent
-from model.uvcgan import build_classifier, build_generator
+from model.config.recipe import ModelConfig
+from model.networks.transfer import load_parent
+from model.networks.uvcgan2 import build_classifier, build_generator
 
 CONFIG = ModelConfig(channels=(4, 8), features=12, embed=8, heads=2, blocks=1, ffn=24)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.uvcgan import Generator, build_classifier, build_generator
+from model.config.recipe import ModelConfig
+from model.networks.uvcgan2 import Generator, build_classifier, build_generator
 
 TINY = ModelConfig(channels=(4, 8, 12), features=12, embed=8, heads=2, blocks=2, ffn=24)
 

@@ -8,9 +8,9 @@ import torch
 from tiny_trials import IMAGES, NETWORK, finetune, pretrain
 from torch import Tensor, nn
 
-from model.config import MaskConfig, ModelConfig
-from model.objectives import Batch, Reconstruction, build_objective, start_from_parent
-from model.uvcgan import build_generator
+from model.config.recipe import MaskConfig, ModelConfig
+from model.networks.uvcgan2 import build_generator
+from model.objectives.objectives import Batch, Reconstruction, build_objective, start_from_parent
 
 _SIDE = 8
 _DATA = IMAGES.model_copy(update={"image_size": _SIDE})

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from tiny_trials import CPU, IMAGES, finetune, images_of, pretrain
 from torch import Tensor
 
-from model.augment import augment
-from model.config import AugmentConfig, FinetuneRecipe, MaskConfig, PretrainRecipe
+from model.augment.autoaugment import augment
+from model.config.recipe import AugmentConfig, FinetuneRecipe, MaskConfig, PretrainRecipe
 from model.data.image_set import ImageSet, split
-from model.feed import Feed, Share
-from model.objectives import build_objective
+from model.objectives.objectives import build_objective
+from model.training.batches import Feed, Share
 
 _PLAIN = AugmentConfig(policy="none")
 _FLIPPED = AugmentConfig(flip=True)

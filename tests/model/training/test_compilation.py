@@ -11,13 +11,13 @@ import torch._inductor.compile_fx as inductor
 from torch import nn
 from torch._dynamo.utils import counters
 
-from model.compiled import compilations, compile_in_place, how
-from model.config import FinetuneRecipe, MaskConfig, ModelConfig, PretrainRecipe
-from model.context import LocalContext
-from model.rows import EpochRow
-from model.train import fit
-from orchestrator import worker
-from tests.tiny_trials import CONSTANT, CPU, finetune, images_of, pretrain
+from model.config.recipe import FinetuneRecipe, MaskConfig, ModelConfig, PretrainRecipe
+from model.epoch_row import EpochRow
+from model.training.compilation import compilations, compile_in_place, how
+from model.training.context import LocalContext
+from model.training.fit import fit
+from orchestrator.run import worker
+from tests.support.tiny_trials import CONSTANT, CPU, finetune, images_of, pretrain
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="compiling on a CPU needs g++")
 

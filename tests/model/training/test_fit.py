@@ -19,14 +19,20 @@ from tiny_trials import (
 from torch import Tensor
 from torch.nn import functional
 
-from model.config import AugmentConfig, FinetuneRecipe, OptimConfig, PretrainRecipe, ScheduleConfig
-from model.context import LocalContext
+from model.config.recipe import (
+    AugmentConfig,
+    FinetuneRecipe,
+    OptimConfig,
+    PretrainRecipe,
+    ScheduleConfig,
+)
 from model.data.image_set import split
-from model.feed import Feed
-from model.masking import visible
-from model.objectives import Batch, Reconstruction, build_objective
+from model.masking.masks import visible
+from model.networks.uvcgan2 import Classifier, Generator, build_classifier, build_generator
+from model.objectives.objectives import Batch, Reconstruction, build_objective
 from model.rng import Key, Stream
-from model.uvcgan import Classifier, Generator, build_classifier, build_generator
+from model.training.batches import Feed
+from model.training.context import LocalContext
 
 Recipe = PretrainRecipe | FinetuneRecipe
 

@@ -20,11 +20,11 @@ from tiny_trials import (
 from torch import Tensor
 from torch.optim import Optimizer
 
-from model.config import ModelConfig, OptimConfig, ScheduleConfig
-from model.context import Checkpoint, LocalContext
-from model.objectives import build_objective
-from model.train import Diverged, fit
-from model.uvcgan import build_generator
+from model.config.recipe import ModelConfig, OptimConfig, ScheduleConfig
+from model.networks.uvcgan2 import build_generator
+from model.objectives.objectives import build_objective
+from model.training.context import Checkpoint, LocalContext
+from model.training.fit import Diverged, fit
 
 _LEARNED = {"mask": {"fill": "learned"}}
 

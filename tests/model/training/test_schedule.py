@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
-from model.config import ScheduleConfig
-from model.schedule import learning_rate
+from model.config.recipe import ScheduleConfig
+from model.training.schedule import learning_rate
 
 _STEPS = 657  # of one epoch: 84,000 images in batches of 128
 _PEAK = 1e-4

@@ -17,9 +17,9 @@ from tiny_trials import (
     train_with_workers,
 )
 
-from model.config import MaskConfig, OptimConfig, ScheduleConfig
-from model.context import LocalContext
-from model.train import _agree
+from model.config.recipe import MaskConfig, OptimConfig, ScheduleConfig
+from model.training.context import LocalContext
+from model.training.fit import _agree
 
 # Two dev images: with three workers one evaluates nothing.
 _DATA = IMAGES.model_copy(update={"dev_per_class": 1})

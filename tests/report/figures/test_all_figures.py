@@ -12,15 +12,16 @@ from xml.etree import ElementTree
 import figure_records as hand
 import matplotlib
 import pytest
+from checkout import ROOT
 from figure_records import BASE, EPOCHS_ASKED, GRID, cell, drawn, recorded, samples, study
 from matplotlib.text import Text
 from PIL import Image
 
-from orchestrator.report.collect import Records
-from orchestrator.report.figures.gallery import figures
+from orchestrator.report.figures.all_figures import figures
 from orchestrator.report.figures.style import COLUMN, DPI, PAGE
-from orchestrator.report.tables import fill_table
-from orchestrator.study import StudySpec
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables.fill import fill_table
+from orchestrator.study.spec import StudySpec
 
 RECORDS = recorded([BASE, *GRID], seeds=(0, 1))
 OF_GRID = {
@@ -83,14 +84,14 @@ def test_another_process_of_another_user_makes_the_same_bytes(
 ) -> None:
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 20\nsvg.hashsalt: x\n")
     program = (
-        "import hashlib, json, test_figures_gallery as t\n"
+        "import hashlib, json, test_all_figures as t\n"
         "sums = {name: hashlib.sha256(c).hexdigest() for name, c in t.small().items()}\n"
         "print(json.dumps(sums))\n"
     )
     root = Path(__file__).parent
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], cwd=root, capture_output=True, text=True,
-        check=True, env={"PYTHONPATH": f"{root.parent}:{root}", "MPLCONFIGDIR": str(tmp_path),
+        check=True, env={"PYTHONPATH": f"{ROOT}:{ROOT}/tests/support", "MPLCONFIGDIR": str(tmp_path),
                          "MATPLOTLIBRC": str(tmp_path), "PYTHONHASHSEED": "7"},
     )  # fmt: skip
     # Whatever that user's own settings are.

@@ -12,7 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
 
 from orchestrator.report.figures.heatmaps import ink
-from orchestrator.report.published import TABLES
+from orchestrator.report.tables.published import TABLES
 
 BOTH = [
     {"name": f"table_{n}", "title": "", "kind": kind, "metric": metric,

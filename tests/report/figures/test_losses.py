@@ -5,8 +5,8 @@ import pyarrow.compute as pc
 from figure_records import BASE, EPOCHS_ASKED, GRID, drawn, number, recorded, study
 from matplotlib.figure import Figure
 
-from orchestrator.report.collect import Records
 from orchestrator.report.figures.style import BASELINE, look
+from orchestrator.report.records.collect import Records
 
 EPOCHS = list(range(1, EPOCHS_ASKED + 1))
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 from figure_records import BASE, EPOCHS_ASKED, GRID, drawn, recorded, samples, study
 from matplotlib.figure import Figure
 
-from orchestrator.records import SAMPLES, table_of
+from orchestrator.store.schemas import SAMPLES, table_of
 
 RECORDS = recorded([BASE, *GRID], seeds=(0, 1))
 

@@ -5,9 +5,9 @@ import re
 import pytest
 from hand_records import BASELINE, cell, records
 
-from orchestrator.report.documents import escape, to_latex, to_markdown
-from orchestrator.report.tables import Filled, fill_table
-from orchestrator.study import TABLE_2
+from orchestrator.report.formats.documents import escape, to_latex, to_markdown
+from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.study.spec import TABLE_2
 
 
 def filled(*cells: object, **trial: object) -> Filled:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hand_records import BASELINE, cell, records
 
-from orchestrator.report.layout import Grid, sections
-from orchestrator.report.tables import Filled, fill_table, label
-from orchestrator.study import TABLE_1, TABLE_2, Table
+from orchestrator.report.formats.grid import Grid, sections
+from orchestrator.report.tables.fill import Filled, fill_table, label
+from orchestrator.study.spec import TABLE_1, TABLE_2, Table
 
 
 def grid(filled: Filled) -> Grid:

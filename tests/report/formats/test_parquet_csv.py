@@ -6,9 +6,7 @@ import io
 import pytest
 from hand_records import BASELINE, cell, records
 
-from orchestrator.records import table_of
-from orchestrator.report.comparisons import all_comparisons
-from orchestrator.report.longform import (
+from orchestrator.report.formats.parquet_csv import (
     COMPARISONS,
     VERDICTS,
     comparison_rows,
@@ -17,9 +15,11 @@ from orchestrator.report.longform import (
     to_csv,
     verdict_rows,
 )
-from orchestrator.report.tables import Filled, fill_table
-from orchestrator.report.verdicts import Verdict
-from orchestrator.study import TABLE_1, TABLE_2
+from orchestrator.report.tables.comparisons import all_comparisons
+from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.report.tables.verdicts import Verdict
+from orchestrator.store.schemas import table_of
+from orchestrator.study.spec import TABLE_1, TABLE_2
 
 
 def example() -> Filled:

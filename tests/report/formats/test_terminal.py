@@ -6,9 +6,9 @@ import pytest
 from hand_records import records
 from rich.console import Console
 
-from orchestrator.printing import print_results
-from orchestrator.report.tables import fill_table
-from orchestrator.study import TABLE_2
+from orchestrator.report.formats.terminal import print_results
+from orchestrator.report.tables.fill import fill_table
+from orchestrator.study.spec import TABLE_2
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])

@@ -10,11 +10,11 @@ import yaml
 from markup import by_id, parse, rows, text
 from page_studies import PROVENANCE, made, study
 
-from orchestrator.records import TRIALS, table_of
-from orchestrator.report.collect import Records
-from orchestrator.report.page import page
-from orchestrator.report.page_origin import study_yaml
-from orchestrator.studyfile import read
+from orchestrator.report.page.origin import study_yaml
+from orchestrator.report.page.page import page
+from orchestrator.report.records.collect import Records
+from orchestrator.store.schemas import TRIALS, table_of
+from orchestrator.study.file import read
 
 OTHER = PROVENANCE | {"commit": "d" * 40, "dirty": True, "workers": 4, "gpu": "NVIDIA H200"}
 

@@ -12,16 +12,15 @@ from xml.etree.ElementTree import Element
 
 import committed
 import pytest
+from checkout import ROOT
 from markup import by_id, parse, rows, text
 from page_studies import HOSTILE, SVG, hostile_page, made, study
 
-from orchestrator.report.layout import sections
-from orchestrator.report.page import page
-from orchestrator.report.tables import fill_table
-from orchestrator.report.verdicts import Verdict
-from orchestrator.studyfile import read
-
-ROOT = Path(__file__).parent.parent
+from orchestrator.report.formats.grid import sections
+from orchestrator.report.page.page import page
+from orchestrator.report.tables.fill import fill_table
+from orchestrator.report.tables.verdicts import Verdict
+from orchestrator.study.file import read
 
 
 @pytest.fixture(scope="module", params=committed.NAMES)

@@ -10,7 +10,7 @@ from browser import Visit, visit
 from page_studies import SVG, hostile_page, made, study
 from PIL import Image
 
-from orchestrator.report.page import page
+from orchestrator.report.page.page import page
 
 pytestmark = pytest.mark.skipif(
     browser.CHROMIUM is None, reason=f"needs a browser on the PATH: {', '.join(browser.NAMES)}"

@@ -1,6 +1,6 @@
 """What many records have in common, and where they differ."""
 
-from orchestrator.report.differences import compare, nested
+from orchestrator.report.page.recipe_diff import compare, nested
 
 ONE = {"seed": 0, "train": {"lr": 0.1, "mask": {"ratio": 0.2}}, "channels": [1, 2]}
 OTHER = {"seed": 1, "train": {"lr": 0.1, "mask": {"ratio": 0.4}}, "channels": [1, 2]}

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from model.rows import EpochRow
-from orchestrator.checkpoints import SavedCheckpoint
-from orchestrator.graph import Board, State, TrialGraph, expand
-from orchestrator.ledger import Ledger, Outcome
-from orchestrator.recipes import Cell, arm_cells
-from orchestrator.records import CELLS, EPOCHS, TRIALS
-from orchestrator.report.collect import Records, board_of, collect
-from orchestrator.store import Store
-from orchestrator.study import StudySpec
+from model.epoch_row import EpochRow
+from orchestrator.report.records.collect import Records, board_of, collect
+from orchestrator.store.checkpoints import SavedCheckpoint
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS
+from orchestrator.store.store import Store
+from orchestrator.study.graph import Board, State, TrialGraph, expand
+from orchestrator.study.recipes import Cell, arm_cells
+from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
 
 ROW = EpochRow(

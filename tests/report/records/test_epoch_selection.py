@@ -7,9 +7,9 @@ from hand_records import EPOCH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.records import EPOCHS, table_of
-from orchestrator.report.chosen import chosen_rows, last_rows, places
-from orchestrator.study import Table
+from orchestrator.report.records.epoch_selection import chosen_rows, last_rows, places
+from orchestrator.store.schemas import EPOCHS, table_of
+from orchestrator.study.spec import Table
 
 Row = dict[str, Any]
 NUMBER = st.none() | st.sampled_from([0.0, 0.25, 0.5, 1.0])  # so few that many are equal

@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_cli import call
+from checkout import ROOT
+from command_line import call
 
-from orchestrator.report.kept import is_results, records_of, study_of
+from orchestrator.report.records.results_folder import is_results, records_of, study_of
 
-CONTROLS = Path(__file__).parent.parent / "results" / "controls"
+CONTROLS = ROOT / "results" / "controls"
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from orchestrator.report.blocks import Blocks, Setting
-from orchestrator.report.verdicts import loss_grows
+from orchestrator.report.tables.claim_data import Blocks, Setting
+from orchestrator.report.tables.verdicts import loss_grows
 
 TABLES = 600
 

@@ -6,7 +6,7 @@ import pytest
 from hand_records import BASELINE, both_stages, cell, records
 from scipy import stats
 
-from orchestrator.report.comparisons import (
+from orchestrator.report.tables.comparisons import (
     against_best,
     against_row_above,
     against_scratch,
@@ -14,9 +14,9 @@ from orchestrator.report.comparisons import (
     best_of,
     outstanding,
 )
-from orchestrator.report.statistics import IMAGES, holm, seeds_needed
-from orchestrator.report.tables import fill_table
-from orchestrator.study import TABLE_1, TABLE_2, Table
+from orchestrator.report.tables.fill import fill_table
+from orchestrator.report.tables.statistics import IMAGES, holm, seeds_needed
+from orchestrator.study.spec import TABLE_1, TABLE_2, Table
 
 ALONE = ("baseline", {}, [0.30, 0.31, 0.33])
 SMALL, LARGE = cell(2, 0.2, 0.40, 0.42, 0.41), cell(4, 0.2, 0.29, 0.33, 0.35)

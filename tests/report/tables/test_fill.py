@@ -8,11 +8,11 @@ from hand_records import BASELINE, EPOCH, cell, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.records import EPOCHS, TRIALS, table_of
-from orchestrator.report.collect import Records
-from orchestrator.report.layout import sections
-from orchestrator.report.tables import fill_table
-from orchestrator.study import TABLE_2, Table
+from orchestrator.report.formats.grid import sections
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables.fill import fill_table
+from orchestrator.store.schemas import EPOCHS, TRIALS, table_of
+from orchestrator.study.spec import TABLE_2, Table
 
 # --- one value --------------------------------------------------------------------------------
 

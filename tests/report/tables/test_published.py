@@ -1,18 +1,17 @@
 """studies/paper.yaml fills Tables 1 and 2 as the paper prints them."""
 
-from pathlib import Path
-
 import pytest
+from checkout import ROOT
 from hand_records import cell, records
 
-from orchestrator.report.documents import to_latex
-from orchestrator.report.layout import sections
-from orchestrator.report.published import TABLES
-from orchestrator.report.tables import Filled, fill_table
-from orchestrator.study import Table
-from orchestrator.studyfile import read
+from orchestrator.report.formats.documents import to_latex
+from orchestrator.report.formats.grid import sections
+from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.report.tables.published import TABLES
+from orchestrator.study.file import read
+from orchestrator.study.spec import Table
 
-PAPER = read(Path(__file__).parent.parent / "studies" / "paper.yaml")
+PAPER = read(ROOT / "studies" / "paper.yaml")
 PRINTED = {
     "table_1": """
 2x2 0.0178 0.0309 0.0445

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from orchestrator.report import statistics
-from orchestrator.report.statistics import FLIPS, IMAGES, PAIRED, Difference
+from orchestrator.report.tables import statistics
+from orchestrator.report.tables.statistics import FLIPS, IMAGES, PAIRED, Difference
 
 REAL = st.floats(-1, 1).map(lambda value: round(value, 6))
 

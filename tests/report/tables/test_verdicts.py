@@ -7,9 +7,9 @@ import pytest
 from hand_records import both_stages
 from scipy import stats
 
-from orchestrator.report.collect import Records
-from orchestrator.report.published import TABLES
-from orchestrator.report.verdicts import (
+from orchestrator.report.records.collect import Records
+from orchestrator.report.tables.published import TABLES
+from orchestrator.report.tables.verdicts import (
     LOSS_GROWS,
     PRETRAINING_HELPS,
     Verdict,
@@ -17,7 +17,7 @@ from orchestrator.report.verdicts import (
     to_markdown,
     verdicts,
 )
-from orchestrator.study import StudySpec
+from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
 
 RATIOS = (0.2, 0.4, 0.6)
