@@ -11,7 +11,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from model.config.recipe import Config, MaskConfig, ModelConfig
+from model.config.base import Config
+from model.config.masking import MaskConfig
+from model.config.network import ModelConfig
 from model.errors import InputError
 from model.masking.masks import fill, visible
 from model.networks.uvcgan2 import Classifier, Generator, build_classifier, build_generator

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from bench.harness.part import ROOT
 from bench.harness.result import Result
-from model.config.recipe import Config
+from model.config.base import Config
 from model.errors import InputError
 from model.fsync import flush
 from orchestrator.store import provenance

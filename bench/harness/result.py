@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from model.config.recipe import Config
+from model.config.base import Config
 
 
 class Goal(Config):

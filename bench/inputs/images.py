@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model.config.recipe import SyntheticImages
+from model.config.images import SyntheticImages
 from model.data.image_set import ImageSet
 from model.data.synthetic import SyntheticSource
 

@@ -10,7 +10,7 @@ from bench.harness.part import Options, alternate, main
 from bench.harness.result import Result, at_least, at_most, not_measured, result
 from bench.inputs.recipes import Kind, Recipe, recipe
 from bench.parts.step import HOW, KINDS, PLAIN, if_compiled, images_of, ours, share, theirs
-from model.config.recipe import AugmentConfig
+from model.config.training import AugmentConfig
 
 # The paper's study: 84,000 training images, 50 epochs a stage, nine pretrainings, ten finetunings.
 _SEEN = {"pretrain": 9 * 50 * 84_000, "finetune": 10 * 50 * 84_000}

@@ -16,7 +16,8 @@ from bench.harness.result import Result, at_least, result
 from bench.inputs import images as embedded
 from bench.inputs.recipes import PAPER, SIDES
 from bench.peers.torchvision_loader import Decoded, drain, from_files, loader, wait
-from model.config.recipe import FinetuneConfig, FinetuneRecipe
+from model.config.recipe import FinetuneRecipe
+from model.config.training import FinetuneConfig
 from model.data.image_set import ImageSet
 from model.training.batches import Feed
 

@@ -14,15 +14,16 @@ from bench.harness.memory import resident
 from bench.harness.part import Options, main
 from bench.harness.result import Result, at_least, result
 from bench.inputs.recipes import QUICK
-from model.config.recipe import SyntheticImages
+from model.config.images import SyntheticImages
 from orchestrator.cluster.allotment import allot
 from orchestrator.cluster.connection import LOCAL, configure, connected
+from orchestrator.plan.board import Board
 from orchestrator.run.coordination import Turns
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.study.graph import Board, TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, expand
 from orchestrator.study.recipes import arm_cells
 from orchestrator.study.spec import StudySpec
 
@@ -120,7 +121,8 @@ def _each(ends: list[float]) -> float:
 
 
 def _run(study: StudySpec, board: TimedBoard, folder: Path) -> None:
-    from orchestrator.run.trainable import nodes, run_graph
+    from orchestrator.cluster.nodes import nodes
+    from orchestrator.run.tuner import run_graph
 
     ledger = Ended(Store(str(folder)))
     _write_outcomes(board.graph.trials, folder)

@@ -9,7 +9,9 @@ from bench.harness import runs
 from bench.harness.part import Options, cores, main
 from bench.harness.result import Result, result
 from bench.inputs.recipes import QUICK
-from model.config.recipe import FinetuneConfig, FinetuneRecipe, SyntheticImages
+from model.config.images import SyntheticImages
+from model.config.recipe import FinetuneRecipe
+from model.config.training import FinetuneConfig
 
 _DATA = {"source": "synthetic", "image_size": 32, "num_classes": 4, "train_per_class": 16}
 _DATA |= {"val_per_class": 4}

@@ -16,9 +16,10 @@ from bench.harness.memory import peak, resident
 from bench.harness.part import Options, main
 from bench.harness.result import Result, at_most, result
 from bench.inputs.recipes import QUICK
-from model.config.recipe import SyntheticImages
+from model.config.images import SyntheticImages
 from model.epoch_row import EpochRow
-from orchestrator.report.records.collect import Records, board_of, collect
+from orchestrator.plan.board import board_of
+from orchestrator.report.records.collect import Records, collect
 from orchestrator.report.tables.fill import fill_table
 from orchestrator.report.write import write_results
 from orchestrator.store.ledger import Ledger, Outcome

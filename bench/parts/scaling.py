@@ -12,13 +12,13 @@ from bench.harness.part import Options, cores, main
 from bench.harness.result import Result, at_least, result
 from bench.inputs import images as embedded
 from bench.inputs.recipes import QUICK, recipe
-from model.config.recipe import ImageFolder, SyntheticImages
+from model.config.images import ImageFolder, SyntheticImages
 from model.data.image_set import ImageSet
 from model.data.load import load, resolve
-from orchestrator.report.records.collect import board_of
+from orchestrator.plan.board import Board, board_of
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
-from orchestrator.study.graph import Board, expand
+from orchestrator.study.graph import expand
 from orchestrator.study.recipes import arm_cells
 from orchestrator.study.spec import StudySpec
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.inputs.recipes import Recipe
-from model.config.recipe import MaskConfig, PretrainRecipe
+from model.config.masking import MaskConfig
+from model.config.recipe import PretrainRecipe
 from model.data.image_set import ImageSet
 from model.networks.uvcgan2 import build_classifier, build_generator
 

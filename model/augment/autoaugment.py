@@ -16,7 +16,7 @@ from torch import Tensor
 from model.augment.equalize import equalize
 from model.augment.geometric import MOVES, moved
 from model.augment.sharpness import sharpen
-from model.config.recipe import AugmentConfig
+from model.config.training import AugmentConfig
 from model.device import to_device
 from model.rng import Stream, uniform
 

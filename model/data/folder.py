@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from model.config.recipe import ImageFolder
+from model.config.images import ImageFolder
 from model.data.files import Files
 from model.data.keyed_random import order
 from model.data.listing import Found, Listing, is_image, make_listing, pick_classes, shorten

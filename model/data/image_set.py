@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.config.recipe import DataConfig
+from model.config.images import DataConfig
 from model.data.keyed_random import order
 from model.errors import InputError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from model.config.recipe import DataConfig, ImageFolder, SyntheticImages, TinyImageNet
+from model.config.images import DataConfig, ImageFolder, SyntheticImages, TinyImageNet
 from model.data import folder, tiny_imagenet
 from model.data.cache import Source, load_or_build
 from model.data.decode import DecodeError, decode

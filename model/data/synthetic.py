@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from model.config.recipe import SyntheticImages
+from model.config.images import SyntheticImages
 from model.data.keyed_random import uniform
 from model.data.listing import digest
 from model.data.shapes import PATTERNS, SHAPES, blob

@@ -9,7 +9,7 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from model.config.recipe import MaskConfig
+from model.config.masking import MaskConfig
 from model.rng import Key, uniform
 
 _ROUNDS = 64  # rectangles offered to each image before single patches fill what is missing

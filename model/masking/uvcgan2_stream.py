@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from model.config.recipe import MaskConfig
+from model.config.masking import MaskConfig
 from model.masking.masks import patches_per_side, to_pixels
 
 _SKIPPED_AT_ONCE = 2**24  # numbers drawn in one go where masks are passed over; bounds memory

@@ -15,13 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config.recipe import ModelConfig
-from model.networks.convolutions import (
-    DecoderScale,
-    EncoderScale,
-    FourierPositions,
-    TransformerBlock,
-)
+from model.config.network import ModelConfig
+from model.networks.attention import FourierPositions, TransformerBlock
+from model.networks.convolutions import DecoderScale, EncoderScale
 
 _UVCGAN2_STD = 0.02
 

@@ -6,7 +6,7 @@ interrupted or not, sees the same global batches.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from model.augment.cache import Augmented
 from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.data.image_set import ImageSet
 from model.device import copied, to_device
-from model.objectives.objectives import Batch, Scores
+from model.objectives.objectives import Batch
 from model.rng import Stream, uniform
 
 # Images augmented in one go: the grouped kernels cost the same for one image as for hundreds.
@@ -115,59 +115,3 @@ class Feed:
         # Moved as bytes, a quarter of the traffic.
         images = pixels.contiguous(memory_format=torch.channels_last).float().div_(255)
         return Batch(images, self._labels[ids], ids, epoch, places)
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Sums over all workers and images of one pass."""
-
-    loss: float
-    correct: float | None
-    count: int
-    bad_step: int | None
-    """First step whose loss was not finite."""
-
-    def means(self) -> dict[str, Any]:
-        """Mean loss and top-1 share."""
-        accuracy = None if self.correct is None else self.correct / self.count
-        return {"loss": self.loss / self.count, "accuracy": accuracy}
-
-
-class Tally:
-    """Adds up scores on the device, so that the host waits once a pass and not once a step."""
-
-    _NEVER = 2**62
-
-    def __init__(self, device: torch.device) -> None:
-        self._sums = torch.zeros(3, dtype=torch.float64, device=device)  # loss, correct, count
-        self._bad_step = torch.full((), self._NEVER, dtype=torch.int64, device=device)
-        self._has_classes = False
-
-    @torch.no_grad()
-    def add(self, scores: Scores, share: Share, step: int) -> None:
-        """Count one share."""
-        loss = scores.loss.double().sum()
-        self._bad_step = torch.where(
-            loss.isfinite(), self._bad_step, self._bad_step.clamp(max=step)
-        )
-        if not share.images:
-            return
-        self._sums[0] += loss
-        self._sums[2] += share.images
-        if scores.correct is not None:
-            self._has_classes = True
-            self._sums[1] += scores.correct.sum()
-
-    def reduce(self, world_size: int) -> Totals:
-        """Add up over all workers; every worker gets the same totals."""
-        if world_size > 1:
-            torch.distributed.all_reduce(self._sums)
-            torch.distributed.all_reduce(self._bad_step, op=torch.distributed.ReduceOp.MIN)
-        loss, correct, count = self._sums.tolist()
-        bad_step = int(self._bad_step)
-        return Totals(
-            loss,
-            correct if self._has_classes else None,
-            int(count),
-            None if bad_step == self._NEVER else bad_step,
-        )

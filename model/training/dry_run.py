@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe, ScheduleConfig, SyntheticImages
+from model.config.images import SyntheticImages
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.training import ScheduleConfig
 from model.data.image_set import ImageSet
 
 Recipe = PretrainRecipe | FinetuneRecipe

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model.config.recipe import FinetuneRecipe, OptimConfig, PretrainRecipe, TrainConfig
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.training import OptimConfig, TrainConfig
 from model.data.image_set import ImageSet, Splits, split
 from model.device import use_ieee
 from model.epoch_row import EpochRow
 from model.objectives.objectives import Objective, build_objective, start_from_parent
-from model.training.batches import Feed, Samples, Tally
+from model.training.batches import Feed, Samples
 from model.training.compilation import as_compiled, as_written, compile_in_place
 from model.training.context import Checkpoint, TrainContext, on_cpu
+from model.training.metrics import Tally
 from model.training.schedule import learning_rate
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from model.config.recipe import ScheduleConfig
+from model.config.training import ScheduleConfig
 
 
 def learning_rate(

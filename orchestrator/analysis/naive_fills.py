@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from model.config.recipe import PretrainRecipe
+from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.store.ledger import YARDSTICKS
-from orchestrator.store.paths import Paths
-from orchestrator.study.graph import State
 
 
 def measure(plan: Plan, cache: Path) -> None:
@@ -16,7 +15,7 @@ def measure(plan: Plan, cache: Path) -> None:
         recipe = trial.recipe
         if done and isinstance(recipe, PretrainRecipe) and not plan.ledger.yardsticks(key):
             found = _yardsticks(recipe, cache)
-            plan.ledger.store.write_json(Paths.yardsticks(key), found)
+            plan.ledger.save_yardsticks(key, found)
 
 
 def _yardsticks(recipe: PretrainRecipe, cache: Path) -> dict[str, float]:

@@ -1,28 +1,20 @@
 """Pictures to look at: a few validation images as each finished pretraining restores them."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from model.analysis.reconstructions import reconstructions
 from model.config.recipe import PretrainRecipe
+from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
-from orchestrator.report.records.collect import samples_of
 from orchestrator.store.ledger import DamagedError, Ledger
-from orchestrator.store.paths import Paths
-from orchestrator.store.schemas import SAMPLES, table_of, to_parquet
-from orchestrator.study.graph import State, TrialSpec
+from orchestrator.store.schemas import SAMPLES, table_of
+from orchestrator.study.graph import TrialSpec
 
 if TYPE_CHECKING:  # torch, which a finished study does not need
-    from torch import Tensor
-
-    from model.data.image_set import ImageSet
-
-COUNT = 4
-"""Pictures of one trial."""
+    pass
 
 
 def draw(plan: Plan, cache: Path) -> list[str]:
@@ -37,28 +29,12 @@ def draw(plan: Plan, cache: Path) -> list[str]:
     lost = []
     for key, trial in plan.graph.trials.items():
         done = plan.board.states[key] in (State.DONE, State.CACHED)
-        if done and trial.kind == "pretrain" and samples_of(plan.ledger, key) is None:
+        if done and trial.kind == "pretrain" and plan.ledger.samples(key) is None:
             try:
-                plan.ledger.store.write(
-                    Paths.samples(key), to_parquet(_samples(trial, plan.ledger, cache))
-                )
+                plan.ledger.save_samples(key, _samples(trial, plan.ledger, cache))
             except DamagedError as error:
                 lost.append(str(error))
     return lost
-
-
-def chosen(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Which images are shown: evenly spaced over the validation images in order of class.
-
-    Args:
-        labels: (n,) classes of the validation images.
-
-    Returns:
-        At most COUNT places among them, all different, in ascending order.
-    """
-    by_class = np.argsort(labels, kind="stable")
-    steps = np.linspace(0, len(labels) - 1, min(COUNT, len(labels))).round().astype(np.int64)
-    return np.sort(by_class[steps])
 
 
 def _samples(trial: TrialSpec, ledger: Ledger, cache: Path) -> pa.Table:
@@ -66,52 +42,8 @@ def _samples(trial: TrialSpec, ledger: Ledger, cache: Path) -> pa.Table:
 
     assert isinstance(trial.recipe, PretrainRecipe)
     weights = ledger.weights(trial.key)
-    pictures = _pictures(trial.recipe, weights, load(trial.recipe.data, cache))
-    return table_of(SAMPLES, ({"trial_key": trial.key, **picture} for picture in pictures))
-
-
-def _pictures(
-    recipe: PretrainRecipe, weights: bytes, image_set: "ImageSet"
-) -> Iterator[dict[str, Any]]:
-    """Each chosen image before, in and after the network, under the masks of validation."""
-    import safetensors
-    import safetensors.torch
-    import torch
-
-    from model.data.image_set import split
-    from model.objectives.objectives import Batch, Reconstruction
-
-    val = split(image_set, recipe.data).val
-    places = chosen(image_set.labels[val])
-    rows = val[places]
-    originals = torch.from_numpy(image_set.images[rows])  # (N, 3, S, S) uint8
-    labels, samples, order = map(torch.from_numpy, (image_set.labels[rows], rows, places))
-    batch = Batch(originals.float() / 255, labels, samples, None, order)
-    objective = Reconstruction(recipe, len(image_set.class_names)).eval()
+    pictures = reconstructions(trial.recipe, weights, load(trial.recipe.data, cache))
     try:
-        objective.load_state_dict(safetensors.torch.load(weights))
-    except (safetensors.SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DamagedError(f"weights that are not this network's: {reason}") from None
-    with torch.inference_mode():
-        masked = objective.masked(batch, objective.shown(batch))
-        restored = objective.network(masked)
-    for number, row in enumerate(rows):
-        yield {
-            "sample": int(row),
-            "label": image_set.class_names[image_set.labels[row]],
-            "side": recipe.data.image_size,
-            "original": _bytes(originals[number]),
-            "masked": _bytes(_levels(masked[number])),
-            "restored": _bytes(_levels(restored[number])),
-        }
-
-
-def _levels(image: "Tensor") -> "Tensor":
-    """(3, S, S) float in [0, 1] -> the nearest of 256 levels, uint8."""
-    return (image * 255).round().clamp(0, 255).byte()
-
-
-def _bytes(image: "Tensor") -> bytes:
-    """(3, S, S) uint8 -> S * S * 3 bytes, row by row."""
-    return image.permute(1, 2, 0).contiguous().numpy().tobytes()
+        return table_of(SAMPLES, ({"trial_key": trial.key, **picture} for picture in pictures))
+    except ValueError as error:
+        raise DamagedError(str(error)) from None

@@ -9,10 +9,10 @@ from rich.table import Table
 
 from orchestrator.cli.options import DEFAULT_STORE, AsJson, Data, MaxGpuHours, StoreUri, Study
 from orchestrator.plan.as_json import plan_json
+from orchestrator.plan.board import State
 from orchestrator.plan.changes import show as show_difference
 from orchestrator.plan.cost import Estimate, estimate, refuse_beyond
 from orchestrator.plan.plan import Plan, make_plan, with_retries
-from orchestrator.study.graph import State
 
 
 def plan(
@@ -65,16 +65,12 @@ def _trial_table(made: Plan) -> Table:
     table = Table(box=None, padding=(0, 1), show_edge=False, header_style="bold")
     for column in ("trial", "seed", "epochs", "state", "asked for by"):
         table.add_column(column, no_wrap=column != "asked for by", overflow="fold")
-    askers: dict[str, list[str]] = {}
-    for asked in made.graph.cells:
-        for key in filter(None, (asked.pretrain, asked.finetune)):
-            askers.setdefault(key, []).append(asked.cell.name)
     for key, trial in made.graph.trials.items():
         state = made.board.states[key]
         shown = "would run" if state is State.WAITING else str(state)
         train = trial.recipe.train
         table.add_row(
             f"└ {key}" if trial.parent else key, str(trial.recipe.seed), str(train.epochs), shown,
-            "; ".join(dict.fromkeys(askers[key])),
+            "; ".join(made.graph.names_of(key)),
         )  # fmt: skip
     return table

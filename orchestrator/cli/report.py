@@ -44,8 +44,8 @@ def report(
         refuse_another_study,
         study_of,
     )
+    from orchestrator.report.refresh import print_written, write_and_print
     from orchestrator.report.write import results_as_json
-    from orchestrator.run.driver import print_written, write_and_print
 
     console = Console(quiet=as_json)
     if is_results(study):

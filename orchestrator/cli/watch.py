@@ -20,11 +20,13 @@ def watch(
     as_json: Annotated[bool, typer.Option("--json", help="Once, as one JSON document.")] = False,
 ) -> None:
     """Show a study's trials from its store alone, until all have ended or Ctrl-C."""
+    from orchestrator.plan.as_json import progress_json
+    from orchestrator.plan.board import board_now
     from orchestrator.run import watch
 
     made = make_plan(study, store, data, existing=True)
     if as_json:
-        typer.echo(json.dumps(watch.as_json(made, watch.board_now(made)), indent=2))
+        typer.echo(json.dumps(progress_json(made, board_now(made.graph, made.ledger)), indent=2))
         return
     try:
         board = watch.view_of(made).watch(Console(), watch.boards(made), once)

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from model.data.load import load
 from orchestrator.cluster.allotment import Node
+from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
-from orchestrator.study.graph import State
 
 
 def trials_per_gpu(plan: Plan, room: list[Node], cache: Path, console: Console) -> int:

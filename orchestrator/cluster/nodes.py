@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ray
 import yaml
 
 from orchestrator.cluster.allotment import Node
@@ -38,3 +39,15 @@ def _to_come(alive: list[Node], config: dict[str, Any]) -> Iterator[Node]:
         for _ in range(min(left, int(kind.get("max_workers", 0)) - there[node])):
             left -= 1
             yield node
+
+
+def nodes() -> list[Node]:
+    """The connected cluster's live nodes."""
+    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    alive = [node["Resources"] for node in listed if node["Alive"]]
+    return [Node(int(has.get("CPU", 0)), has.get("GPU", 0.0)) for has in alive]
+
+
+def on_any_node(cache: Path) -> str:
+    """A path that every node can follow: below its own home where the cache is below ours."""
+    return str(cache) if cache.parts[:1] == ("~",) else str(cache.resolve())

@@ -15,7 +15,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from model.config.recipe import DataConfig
+from model.config.images import DataConfig
 from orchestrator.doctor import checks, node_facts
 from orchestrator.doctor.checks import Check, Kind
 from orchestrator.store.store import Store

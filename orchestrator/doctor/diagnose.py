@@ -9,14 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from model.config.recipe import FinetuneConfig, PretrainConfig
+from model.config.training import FinetuneConfig, PretrainConfig
 from model.errors import InputError
 from orchestrator.cluster.allotment import allot
 from orchestrator.cluster.connection import LOCAL, connected
-from orchestrator.cluster.nodes import with_those_to_come
+from orchestrator.cluster.nodes import on_any_node, with_those_to_come
 from orchestrator.doctor.checks import Check
 from orchestrator.plan.plan import make_plan
-from orchestrator.run.driver import on_any_node
 from orchestrator.store.store import Store, StoreError
 from orchestrator.study.graph import TrialSpec, expand
 from orchestrator.study.spec import Arm, StudySpec
@@ -49,7 +48,7 @@ def visit(path: Path | None, store: str, data: Path | None, address: str, cache:
     Raises:
         InputError: the study or the store is not understood.
     """
-    from orchestrator.run.searcher import cells
+    from orchestrator.study.space import cells
 
     if path:
         plan = make_plan(path, store, data, strict=False)
@@ -93,7 +92,7 @@ def _checks(patient: Visit, dashboard: str | None) -> Iterator[Check]:
 
 
 def _room(patient: Visit) -> Check:
-    from orchestrator.run.trainable import nodes
+    from orchestrator.cluster.nodes import nodes
 
     local = patient.address == LOCAL
     room = nodes() if local else with_those_to_come(nodes())

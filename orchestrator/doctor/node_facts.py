@@ -8,7 +8,7 @@ import stat
 from importlib import metadata
 from pathlib import Path
 
-from model.config.recipe import DataConfig
+from model.config.images import DataConfig
 from model.errors import InputError
 from orchestrator.cluster.connection import authentication
 from orchestrator.store.store import Store

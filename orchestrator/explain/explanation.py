@@ -5,18 +5,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model.config.recipe import (
-    Config,
-    FinetuneConfig,
-    ModelConfig,
-    PretrainConfig,
-    Recipe,
-    TinyImageNet,
-)
+from model.config.base import Config
+from model.config.images import TinyImageNet
+from model.config.network import ModelConfig
+from model.config.recipe import Recipe
+from model.config.training import FinetuneConfig, PretrainConfig
+from orchestrator.plan.board import State, board_now
 from orchestrator.plan.plan import Plan
 from orchestrator.report.records.epoch_selection import chosen_rows
-from orchestrator.run.watch import board_now
-from orchestrator.study.graph import CellTrials, State
+from orchestrator.study.graph import CellTrials
 from orchestrator.study.lookup import which_cell
 from orchestrator.study.spec import Scalar, Table
 
@@ -94,10 +91,10 @@ def explain(plan: Plan, text: str) -> Explanation:
     Raises:
         InputError: the text means no cell; see `which_cell`.
     """
-    plan = replace(plan, board=board_now(plan))
+    plan = replace(plan, board=board_now(plan.graph, plan.ledger))
     asked = which_cell(plan.graph, text)
     cell = asked[0].cell
-    keys = [key for one in asked for key in (one.pretrain, one.finetune) if key]
+    keys = [key for one in asked for key in one.keys]
     return Explanation(
         study=plan.study.name,
         cell=cell.name,
@@ -132,7 +129,7 @@ def _number(plan: Plan, table: Table, seed: int, key: str) -> Number:
 def _trial(plan: Plan, key: str) -> Trial:
     spec, ledger = plan.graph.trials[key], plan.ledger
     outcome, rows, notes = ledger.outcome(key), ledger.rows(key), ledger.notes(key)
-    recipe = spec.recipe.model_dump(mode="json", exclude={"data": {"path"}})
+    recipe = spec.recipe.public()
     ours, usual = flat(recipe), flat(_defaults(spec.recipe))
     differs = [path for path in ours if path not in _NO_CHOICE and ours[path] != usual.get(path)]
     return Trial(
@@ -140,7 +137,7 @@ def _trial(plan: Plan, key: str) -> Trial:
         kind=spec.kind,
         parent=spec.parent,
         seed=spec.recipe.seed,
-        cells=_users(plan, key),
+        cells=tuple(plan.graph.names_of(key)),
         state=plan.board.states[key].value,
         reason=plan.board.reason(key),
         epochs=spec.recipe.train.epochs,
@@ -156,11 +153,6 @@ def _trial(plan: Plan, key: str) -> Trial:
         defaults={path: usual.get(path) for path in differs},
         recipe=recipe,
     )
-
-
-def _users(plan: Plan, key: str) -> tuple[str, ...]:
-    found = [one.cell.name for one in plan.graph.cells if key in (one.pretrain, one.finetune)]
-    return tuple(dict.fromkeys(found))
 
 
 # What names a trial's images and draws, or what it is, rather than how it was trained.

@@ -14,8 +14,7 @@ from orchestrator.export.model_card import card
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-
-_MOST_LISTED = 8
+from orchestrator.study.lookup import find_trial
 
 
 def export(ledger: Ledger, text: str, folder: Path, cache: Path) -> str:
@@ -32,7 +31,7 @@ def export(ledger: Ledger, text: str, folder: Path, cache: Path) -> str:
     """
     ledger.store.check()
     _check_empty(folder)
-    key = find_trial(ledger, text)
+    key = find_trial(ledger.trial_keys(), text)
     outcome = ledger.outcome(key)
     if outcome is None or outcome.state != "done":
         why = f"it failed: {outcome.failure}" if outcome else "it is not done"
@@ -56,22 +55,6 @@ def export(ledger: Ledger, text: str, folder: Path, cache: Path) -> str:
     return key
 
 
-def find_trial(ledger: Ledger, text: str) -> str:
-    """The one trial of the store whose key begins with a text, with or without its kind.
-
-    Raises:
-        InputError: there is none, or there are several.
-    """
-    known = ledger.store.names("trials")
-    found = [key for key in known if text and _begins(text, key)]
-    if len(found) == 1 or text in found:
-        return text if text in found else found[0]
-    shown = "; ".join((found or known)[:_MOST_LISTED]) or "none"
-    more = "; ..." if len(found or known) > _MOST_LISTED else ""
-    problem = "several trials begin so" if found else "no trial of the store begins so; it has"
-    raise InputError(f"trial {text!r}: {problem}: {shown}{more}")
-
-
 def export_config(
     recipe: PretrainRecipe | FinetuneRecipe, weights: Mapping[str, Tensor], cache: Path
 ) -> ExportConfig:
@@ -85,10 +68,6 @@ def export_config(
     return ExportConfig(
         **shared, num_classes=len(weights["network.head.1.bias"]), class_names=names
     )
-
-
-def _begins(text: str, key: str) -> bool:
-    return key.startswith(text) or key.partition("-")[2].startswith(text)
 
 
 def _check_empty(folder: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from model.config.recipe import DataConfig, PretrainRecipe
+from model.config.images import DataConfig
+from model.config.recipe import PretrainRecipe
 from model.epoch_row import EpochRow
 from model.pretrained import ExportConfig
 from orchestrator.store.ledger import Ledger, Outcome
@@ -144,7 +145,7 @@ def _images(data: DataConfig, last: EpochRow, config: ExportConfig) -> str:
 
 def _recipes(ledger: Ledger, spec: TrialSpec) -> str:
     # Where the images lay is nobody else's business.
-    own = spec.recipe.model_dump(mode="json", exclude={"data": {"path"}})
+    own = spec.recipe.public()
     text = f"```yaml\n{_yaml(own)}```"
     if spec.parent is None:
         return text

@@ -1,38 +1,62 @@
-"""A plan as one JSON object, for programs."""
+"""A plan, or how far it has come, as one JSON object for programs."""
 
 from typing import Any
 
+from orchestrator.plan.board import Board, State
 from orchestrator.plan.changes import lines
 from orchestrator.plan.plan import Plan
-from orchestrator.study.graph import State
+
+_METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 
-def plan_json(made: Plan, recipes: bool = False) -> dict[str, Any]:
+def plan_json(plan: Plan, recipes: bool = False) -> dict[str, Any]:
     """What `maskgrid plan` prints, its names stable; see the command's help for them."""
     return {
-        "study": made.study.name,
-        "warning": made.warning,
-        "asked": made.asked,
-        "unique": len(made.graph.trials),
-        "states": {state.value: made.count(state) for state in State if made.count(state)},
-        "changed": lines(made),
-        "trials": [_trial(made, key, recipes) for key in made.graph.trials],
+        "study": plan.study.name,
+        "warning": plan.warning,
+        "asked": plan.asked,
+        "unique": len(plan.graph.trials),
+        "states": {state.value: plan.count(state) for state in State if plan.count(state)},
+        "changed": lines(plan),
+        "trials": [_planned(plan, key, recipes) for key in plan.graph.trials],
     }
 
 
-def _trial(made: Plan, key: str, recipes: bool) -> dict[str, Any]:
-    spec = made.graph.trials[key]
-    users = [one for one in made.graph.cells if key in (one.pretrain, one.finetune)]
-    found: dict[str, Any] = {
+def progress_json(plan: Plan, board: Board) -> dict[str, Any]:
+    """The study as one object: `study`, `states` (how many of each) and `trials` in order.
+
+    Each trial has `key`, `kind`, `parent`, `seed`, `cells`, `state`, `reason`, `epochs`,
+    `epochs_done` and the losses and accuracies of its last epoch.
+    """
+    states = [str(state) for state in board.states.values()]
+    return {
+        "study": plan.study.name,
+        "states": {state: states.count(state) for state in dict.fromkeys(states)},
+        "trials": [_with_progress(plan, board, key) for key in plan.graph.trials],
+    }
+
+
+def _planned(plan: Plan, key: str, recipes: bool) -> dict[str, Any]:
+    trial = _trial(plan, plan.board, key)
+    return trial | {"recipe": plan.graph.trials[key].recipe.public()} if recipes else trial
+
+
+def _with_progress(plan: Plan, board: Board, key: str) -> dict[str, Any]:
+    rows = plan.ledger.peek_rows(key)
+    last = rows[-1] if rows else None
+    metrics = {name: getattr(last, name, None) for name in _METRICS}
+    return {**_trial(plan, board, key), "epochs_done": len(rows), **metrics}
+
+
+def _trial(plan: Plan, board: Board, key: str) -> dict[str, Any]:
+    spec = plan.graph.trials[key]
+    return {
         "key": key,
         "kind": spec.kind,
         "parent": spec.parent,
         "seed": spec.recipe.seed,
         "epochs": spec.recipe.train.epochs,
-        "state": made.board.states[key].value,
-        "reason": made.board.reason(key),
-        "cells": list(dict.fromkeys(one.cell.name for one in users)),
+        "state": board.states[key].value,
+        "reason": board.reason(key),
+        "cells": plan.graph.names_of(key),
     }
-    if recipes:
-        found["recipe"] = spec.recipe.model_dump(mode="json", exclude={"data": {"path"}})
-    return found

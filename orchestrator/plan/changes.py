@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
+from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
 from orchestrator.store.study_registry import Remembered, note_of, place_of, recall_readable
-from orchestrator.study.graph import State
 
 _NAMED = 6  # cells of a list that are named one by one
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import InputError
+from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.store.ledger import DamagedError, Ledger
 from orchestrator.store.paths import Paths
-from orchestrator.study.graph import State, TrialGraph, TrialSpec
+from orchestrator.study.graph import TrialGraph, TrialSpec
 from orchestrator.study.runtime import Runtime
 
 
@@ -166,7 +167,7 @@ def _like(trial: TrialSpec) -> str:
 def _likes(ledger: Ledger, runtime: Runtime) -> dict[str, Measured]:
     """The medians of what a store's finished trials took, by what they are like."""
     found: dict[str, list[Measured]] = {}
-    for key in ledger.store.names("trials"):
+    for key in ledger.trial_keys():
         try:
             trial = ledger.spec(key)
             measured = _measured(ledger, trial, runtime)

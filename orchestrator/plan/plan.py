@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from model.config.recipe import DataConfig
+from model.config.images import DataConfig
 from model.data.load import resolve, unread
 from model.errors import InputError
-from orchestrator.report.records.collect import board_of
+from orchestrator.plan.board import Board, State, board_of
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
 from orchestrator.study.file import read
-from orchestrator.study.graph import Board, State, TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, expand
 from orchestrator.study.spec import StudySpec
 
 
@@ -80,7 +80,7 @@ def make_plan(
     Raises:
         InputError: the study, its images or the store are not usable.
     """
-    from orchestrator.run.searcher import cells  # Ray: not needed to say that a study is wrong
+    from orchestrator.study.space import cells  # Ray: not needed to say that a study is wrong
 
     study, warning = _with_images(_located(read(path, data), data), strict)
     graph = expand(study, cells(study))

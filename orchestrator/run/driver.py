@@ -8,24 +8,19 @@ from rich.console import Console
 from model.data.image_set import split
 from model.data.load import load
 from model.errors import InputError
-from orchestrator.analysis.naive_fills import measure
-from orchestrator.analysis.reconstructions import draw
 from orchestrator.cluster.allotment import allot
 from orchestrator.cluster.gpu_sharing import trials_per_gpu
-from orchestrator.cluster.nodes import with_those_to_come
+from orchestrator.cluster.nodes import on_any_node, with_those_to_come
+from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan, with_retries
-from orchestrator.report.formats.terminal import print_results
-from orchestrator.report.records.collect import Records, collect
 from orchestrator.report.records.results_folder import refuse_another_study
-from orchestrator.report.tables.verdicts import Verdict, verdicts
-from orchestrator.report.write import prepare, write_results
+from orchestrator.report.refresh import write_and_print
+from orchestrator.report.write import prepare
 from orchestrator.run.signals import Interrupts, go_on, stop_tune
 from orchestrator.run.trackers.callbacks import check_trackers
 from orchestrator.store.provenance import of_code
-from orchestrator.store.retention import drop_unkept
-from orchestrator.store.study_registry import note_of, remember
-from orchestrator.study.graph import State
-from orchestrator.study.spec import StudySpec
+from orchestrator.store.retention import drop
+from orchestrator.store.study_registry import note_of, recall_all, remember
 
 
 @dataclass(frozen=True)
@@ -78,47 +73,6 @@ def run_study(
     return plan.board.complete
 
 
-def write_and_print(
-    plan: Plan,
-    results: Path,
-    cache: Path,
-    console: Console,
-    unhurried: bool = True,
-    redraw: bool = True,
-) -> list[Verdict]:
-    """Write a study's records and tables as they stand; print tables and verdicts, return these.
-
-    Args:
-        unhurried: also work out what the tables can do without.
-        redraw: also draw anew what no new record has changed.
-    """
-    if unhurried:
-        _work_out(plan, cache, console)
-    records = collect(plan.board, plan.ledger)
-    return print_written(plan.study, records, results, console, redraw)
-
-
-def print_written(
-    study: StudySpec, records: Records, results: Path, console: Console, redraw: bool = True
-) -> list[Verdict]:
-    """Write everything that records say, print tables and verdicts, and return these."""
-    tables = write_results(study, records, results, redraw)
-    found = verdicts(study, records)
-    print_results(tables, found, console)
-    console.print(f"written to {results}", highlight=False)
-    return found
-
-
-def _work_out(plan: Plan, cache: Path, console: Console) -> None:
-    """What the tables can do without: yardsticks of the losses, and pictures."""
-    try:
-        measure(plan, cache)
-        if lost := draw(plan, cache):
-            console.print(f"no pictures of {len(lost)} trials: {lost[0]}", markup=False)
-    except (InputError, OSError) as error:
-        console.print(f"yardsticks or pictures are missing: {error}", markup=False)
-
-
 def _train(plan: Plan, options: RunOptions, console: Console, interrupts: Interrupts) -> None:
     from orchestrator.cluster.connection import (  # Ray, which a finished study does not need
         LOCAL,
@@ -127,7 +81,8 @@ def _train(plan: Plan, options: RunOptions, console: Console, interrupts: Interr
     from orchestrator.run.live_view import View
 
     with connected(options.address, options.dashboard) as dashboard:
-        from orchestrator.run.trainable import nodes, run_graph
+        from orchestrator.cluster.nodes import nodes
+        from orchestrator.run.tuner import run_graph
 
         interrupts.catch_again()
         local = options.address == LOCAL
@@ -156,11 +111,6 @@ def _train(plan: Plan, options: RunOptions, console: Console, interrupts: Interr
             )
 
 
-def on_any_node(cache: Path) -> str:
-    """A path that every node can follow: below its own home where the cache is below ours."""
-    return str(cache) if cache.parts[:1] == ("~",) else str(cache.resolve())
-
-
 def _print_failures(plan: Plan, console: Console) -> None:
     for key, state in plan.board.states.items():
         for epochs in filter(None, (note.get("damaged") for note in plan.ledger.notes(key))):
@@ -185,3 +135,22 @@ def _print_left(plan: Plan, options: RunOptions, console: Console) -> None:
 def print_line(console: Console, text: str) -> None:
     """Something to be copied: never wrapped, never read as markup."""
     console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def drop_unkept(plan: Plan, console: Console) -> None:
+    """Drop the weights of the plan's trials that no study of the store keeps; the rest stays.
+
+    A trial stays done without its weights. It cannot be exported any more, nothing can be restored
+    with it, and a child that is asked for later makes `run` train it again.
+    """
+    policy = plan.study.runtime.keep_weights
+    if policy == "all":
+        return
+    try:
+        studies = recall_all(plan.ledger.store).values()
+    except InputError as error:
+        console.print(f"all weights stay: {error}", markup=False)
+        return
+    if dropped := drop(plan.ledger, studies, plan.graph.trials):
+        told = f"runtime.keep_weights: {policy}: dropped the weights of {len(dropped)} trials"
+        console.print(told, highlight=False)

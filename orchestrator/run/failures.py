@@ -2,7 +2,8 @@
 
 from model.errors import InputError
 from model.training.fit import Diverged
-from orchestrator.store.ledger import DamagedError
+from orchestrator.store import provenance
+from orchestrator.store.ledger import DamagedError, Ledger, Outcome
 from orchestrator.store.store import StoreError
 from orchestrator.study.graph import TrialSpec
 
@@ -43,4 +44,18 @@ def advice(trial: TrialSpec) -> str:
         f"{model.blocks} blocks of width {model.features}. More runtime.num_workers or a lower "
         "runtime.max_concurrent need less memory for the same result; a smaller batch_size or "
         "precision bf16 is another recipe"
+    )
+
+
+def outcome_of(
+    ledger: Ledger, key: str, error: Exception | None = None, final: bool = False
+) -> Outcome:
+    """How a trial that ends now ended."""
+    began = next(iter(ledger.notes(key)), {}).get("started_at")
+    return Outcome(
+        state="failed" if error else "done",
+        reason=" ".join(f"{type(error).__name__}: {error}".split()) if error else None,
+        final=final,
+        finished_at=provenance.now(),
+        wall_seconds=provenance.seconds_since(began) if began else None,
     )

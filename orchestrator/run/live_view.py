@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from model.epoch_row import EpochRow
+from orchestrator.plan.board import Board, State
 from orchestrator.store.ledger import Ledger
-from orchestrator.study.graph import Board, State
 
 _COLOURS = {
     State.WAITING: "dim",
@@ -44,12 +44,7 @@ class View:
         self._began = time.monotonic()
         self._rows: dict[str, list[EpochRow]] = {}
         self._told: dict[str, State] = dict(board.states)
-        self._names = {
-            key: cell.cell.name
-            for cell in reversed(board.graph.cells)
-            for key in (cell.pretrain, cell.finetune)
-            if key
-        }
+        self._names = {key: board.graph.names_of(key)[0] for key in board.graph.trials}
 
     @contextmanager
     def shown(self, console: Console) -> Iterator[None]:

@@ -4,58 +4,13 @@ once its parent is done."""
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
-from ray.tune.search.variant_generator import generate_variants
 
+from orchestrator.plan.board import Board
 from orchestrator.run.coordination import Turns
 from orchestrator.store.store import StoreError
-from orchestrator.study.graph import Board
-from orchestrator.study.recipes import Cell, arm_cells
-from orchestrator.study.spec import Axis, Scalar, StudySpec
-
-
-def cells(study: StudySpec) -> list[Cell]:
-    """All cells of a study: baseline and arms first, then the search space as Tune expands it."""
-    if not study.space:
-        return arm_cells(study)
-    space = {name: _domain(axis) for name, axis in study.space.items()}
-    # Tune repeats the grid for each draw of the other axes; a pure grid has nothing to draw.
-    drawn = any(axis.kind != "grid" for axis in study.space.values())
-    found: dict[str, Cell] = {}
-    random = np.random.default_rng(study.search_seed)
-    for _ in range(study.num_samples if drawn else 1):
-        for _, variant in generate_variants(space, random_state=random):
-            values: dict[str, Scalar] = {name: _plain(variant[name]) for name in study.space}
-            name = _name(values, digits=6)
-            if name in found and found[name].values != values:
-                name = _name(values, digits=17)  # cells are told apart by their names
-            found.setdefault(name, Cell(name, values))
-    return arm_cells(study) + list(found.values())
-
-
-def _domain(axis: Axis) -> Any:
-    if axis.kind == "grid":
-        return tune.grid_search(list(axis.values))
-    if axis.kind == "choice":
-        return tune.choice(list(axis.values))
-    return getattr(tune, axis.kind)(*axis.values)  # kind is one of Axis' fields: Tune's own names
-
-
-def _plain(value: Any) -> Scalar:
-    plain: Scalar = value.item() if hasattr(value, "item") else value
-    return plain
-
-
-def _name(values: dict[str, Scalar], digits: int) -> str:
-    shown = {
-        axis: f"{value:.{digits}g}" if isinstance(value, float) else value
-        for axis, value in values.items()
-    }
-    return ",".join(f"{axis}={value}" for axis, value in shown.items())
 
 
 class AmongTheLiving(FIFOScheduler):

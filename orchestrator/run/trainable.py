@@ -5,110 +5,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-import ray
 from ray import tune
 from ray.exceptions import ActorDiedError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from orchestrator.cluster.allotment import Allotment, Node
+from orchestrator.cluster.allotment import Allotment
 from orchestrator.cluster.connection import start_workers_within
-from orchestrator.run.coordination import Turns
 from orchestrator.run.dashboard_name import Named
 from orchestrator.run.failures import OutOfMemory, advice, cause, lacks_memory
 from orchestrator.run.placement_groups import free
-from orchestrator.run.searcher import AmongTheLiving, GraphSearcher
-from orchestrator.run.trackers.callbacks import callbacks
 from orchestrator.run.trial_names import readable
-from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store, StoreError
-from orchestrator.study.graph import Board
 from orchestrator.study.runtime import compiles
-from orchestrator.study.spec import StudySpec
 
-# The trial's actor only waits for its workers: it sits on the head, next to the Train controller,
-# and takes no CPU that a worker could need. 0.001 of a node's one unit is as good as nothing.
-_ON_HEAD = {"node:__internal_head__": 0.001}
 _POLL_SECONDS = 0.5
 # Right after a node was lost Train still counts on its places, and asks again only when they do not
 # come. An elastic trial never asks for more than there seems to be, so it need not wait for long.
 _ELASTIC_PATIENCE = 30.0
-
-
-def nodes() -> list[Node]:
-    """The connected cluster's live nodes."""
-    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    alive = [node["Resources"] for node in listed if node["Alive"]]
-    return [Node(int(has.get("CPU", 0)), has.get("GPU", 0.0)) for has in alive]
-
-
-def run_graph(
-    study: StudySpec,
-    board: Board,
-    ledger: Ledger,
-    allotment: Allotment,
-    settings: dict[str, Any],
-    stopping: Callable[[], bool] = lambda: False,
-) -> None:
-    """Train every trial of the board that is not done; the board and the ledger tell how it went.
-
-    Args:
-        settings: `store`, `cache` and `provenance`, handed to every trial.
-        stopping: whether somebody asked for the study to stop.
-
-    Raises:
-        StoreError: the store failed; what ended before is kept.
-    """
-    leases = Leases(ledger.store)
-    searcher = GraphSearcher(board, Turns(ledger, leases), labels(study, board), stopping)
-    with leases.renewed():
-        _tuner(study, ledger, allotment, settings, searcher).fit()
-    board.stop()
-    if searcher.broken:
-        raise searcher.broken
-
-
-def _tuner(
-    study: StudySpec,
-    ledger: Ledger,
-    allotment: Allotment,
-    settings: dict[str, Any],
-    searcher: GraphSearcher,
-) -> tune.Tuner:
-    settings = {**settings, "allotment": asdict(allotment), "study": study.name}
-    settings |= study.runtime.model_dump(include={"max_restarts", "compile"})
-    trainable = tune.with_parameters(run_trial, settings=settings)
-    own = allotment.worker_resources if allotment.executor == "inline" else _ON_HEAD
-    return tune.Tuner(
-        tune.with_resources(trainable, own),
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=AmongTheLiving(),  # type: ignore[no-untyped-call]
-            num_samples=-1,  # the searcher says when it is through
-            max_concurrent_trials=allotment.concurrent,
-            reuse_actors=True,
-            trial_name_creator=_trial_name,
-            trial_dirname_creator=_trial_name,
-        ),
-        run_config=tune.RunConfig(
-            name=study.name,
-            storage_path=ledger.store.join("tune"),
-            failure_config=tune.FailureConfig(max_failures=study.runtime.max_restarts),
-            callbacks=callbacks(study, ledger.store),
-            verbose=0,
-        ),
-    )
-
-
-def labels(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
-    """What Tune's tables show of each trial besides its key: the values of its first cell."""
-    found: dict[str, dict[str, Any]] = {}
-    for asked in board.graph.cells:
-        for key in filter(None, (asked.pretrain, asked.finetune)):
-            shown = {"kind": board.graph.trials[key].kind, "cell": asked.cell.name}
-            found.setdefault(key, {**shown, "seed": asked.seed, **asked.cell.values})
-    return found
 
 
 def run_trial(config: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -180,7 +96,7 @@ def _trainer(
         ),
         run_config=RunConfig(
             name=settings["run_name"],
-            storage_path=Store(settings["store"]).join("train"),
+            storage_path=Store(settings["store"]).join(Paths.train),
             callbacks=[Named(settings["run_name"])],  # type: ignore[list-item]
             # Ray declares the older class, but gives the one that has this limit: without it a
             # worker group that cannot start would be tried for ever.
@@ -223,7 +139,7 @@ def _epochs(
 
 def _conclude(ledger: Ledger, key: str, errors: list[Exception]) -> None:
     """Say the end to Tune; only what the ledger calls done is a success."""
-    from orchestrator.run.worker import outcome_of
+    from orchestrator.run.failures import outcome_of
 
     outcome = ledger.outcome(key)
     if outcome is None:
@@ -237,7 +153,3 @@ def _conclude(ledger: Ledger, key: str, errors: list[Exception]) -> None:
     if outcome.failure:
         raise RuntimeError(f"trial {key} failed: {outcome.failure}")
     tune.report({"trial_key": key, "state": outcome.state})
-
-
-def _trial_name(trial: Any) -> str:
-    return readable(trial.config)

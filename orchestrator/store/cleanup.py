@@ -63,7 +63,7 @@ def _ray_folders(store: Store) -> dict[str, set[str]]:
     for folder in Paths.ray:
         for name in store.sizes(folder):
             # tune/STUDY/NAME/... and train/STUDY-NAME/...; a trial's name ends with its hash
-            top = "/".join(name.split("/")[: 3 if folder == "tune" else 2])
+            top = "/".join(name.split("/")[: 3 if folder == Paths.tune else 2])
             if (hashed := _HASH_AT_END.search(top)) and top != name:
                 found[hashed[0]].add(top)
     return found

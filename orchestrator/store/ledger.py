@@ -5,13 +5,13 @@ that covers them (rows past the latest checkpoint are cut on resume); a checkpoi
 the small file that commits it; final weights before the outcome that names their checksum.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import pyarrow as pa
 from pydantic import Field, ValidationError
 
-from model.config.recipe import Config
+from model.config.base import Config
 from model.epoch_row import EpochRow
 from model.errors import InputError
 from orchestrator.store import schemas
@@ -62,6 +62,10 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self.store = store
 
+    def trial_keys(self) -> list[str]:
+        """Keys of all the store's trials."""
+        return self.store.names(Paths.trials)
+
     def write_spec(self, trial: TrialSpec) -> None:
         """Record what the trial is, every default of its recipe spelled out.
 
@@ -96,7 +100,7 @@ class Ledger:
     def begin_attempt(self, key: str, info: dict[str, Any]) -> int:
         """Note that the trial was started, and return how often it has been."""
         number = len(self.attempts(key)) + 1
-        self.store.write_json(f"{Paths.attempts(key)}/{number:04d}.json", info)
+        self.store.write_json(Paths.attempt(key, number), info)
         return number
 
     def attempts(self, key: str) -> list[str]:
@@ -144,6 +148,22 @@ class Ledger:
         except ValueError:
             return {}
         return {name: float(found[name]) for name in YARDSTICKS if name in found}
+
+    def save_yardsticks(self, key: str, losses: Mapping[str, float]) -> None:
+        """Keep what restoring without learning costs on a trial's images and masks."""
+        self.store.write_json(Paths.yardsticks(key), dict(losses))
+
+    def samples(self, key: str) -> pa.Table | None:
+        """A pretrain trial's pictures; None where there are none, or none that can be read."""
+        content = self.store.read(Paths.samples(key))
+        try:
+            return schemas.from_parquet(content, schemas.SAMPLES) if content else None
+        except InputError:
+            return None
+
+    def save_samples(self, key: str, samples: pa.Table) -> None:
+        """Keep a pretrain trial's pictures, as `schemas.SAMPLES`."""
+        self.store.write(Paths.samples(key), schemas.to_parquet(samples))
 
     def peek_rows(self, key: str) -> list[EpochRow]:
         """As `rows`, for those who only show them: none where they cannot be read just now."""

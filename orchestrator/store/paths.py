@@ -7,17 +7,19 @@ class Paths:
     schema = "maskgrid.json"
     trials = "trials"
     studies = "studies"
-    ray = ("tune", "train")
+    tune = "tune"
+    train = "train"
+    ray = (tune, train)
 
     @staticmethod
     def study(label: str) -> str:
         """What a study asked for when it last ran."""
-        return f"studies/{label}.json"
+        return f"{Paths.studies}/{label}.json"
 
     @staticmethod
     def trial(key: str) -> str:
         """Folder of one trial."""
-        return f"trials/{key}"
+        return f"{Paths.trials}/{key}"
 
     @classmethod
     def spec(cls, key: str) -> str:
@@ -55,6 +57,11 @@ class Paths:
         return f"{cls.trial(key)}/attempts"
 
     @classmethod
+    def attempt(cls, key: str, number: int) -> str:
+        """The note of one start, counted from 1."""
+        return f"{cls.attempts(key)}/{number:04d}.json"
+
+    @classmethod
     def leases(cls, key: str) -> str:
         """Folder of the note of who trains the trial."""
         return f"{cls.trial(key)}/lease"
@@ -68,3 +75,20 @@ class Paths:
     def checkpoint(cls, key: str, epoch: int, part: str) -> str:
         """One part of a checkpoint: `json` commits it, `safetensors` weights, `pt` optimiser."""
         return f"{cls.checkpoints(key)}/{epoch:05d}.{part}"
+
+
+DELETION_ORDER = (
+    r"outcome\.json",
+    r"spec\.json",
+    r"checkpoints/\d+\.json",
+    r"checkpoints/\d+\.(safetensors|pt)",
+    r"(weights\.safetensors|epochs\.parquet|samples\.parquet|yardsticks\.json)",
+    r"attempts/\d+\.json",
+    r"lease/\d+(\.\w+)?\.json",
+)
+"""Every file of a trial's folder, as patterns, in the order in which they are safely deleted.
+
+The outcome goes first: from then on the trial counts as not done. The spec is next, at which a run
+that trains it notices. Checkpoints go before the rows they need, each one's committing file before
+its parts; leases go last.
+"""

@@ -3,32 +3,9 @@
 from collections.abc import Callable, Iterable
 from functools import cache
 
-from rich.console import Console
-
-from model.errors import InputError
-from orchestrator.plan.plan import Plan
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
-from orchestrator.store.study_registry import Remembered, recall_all
-
-
-def drop_unkept(plan: Plan, console: Console) -> None:
-    """Drop the weights of the plan's trials that no study of the store keeps; the rest stays.
-
-    A trial stays done without its weights. It cannot be exported any more, nothing can be restored
-    with it, and a child that is asked for later makes `run` train it again.
-    """
-    policy = plan.study.runtime.keep_weights
-    if policy == "all":
-        return
-    try:
-        studies = recall_all(plan.ledger.store).values()
-    except InputError as error:
-        console.print(f"all weights stay: {error}", markup=False)
-        return
-    if dropped := drop(plan.ledger, studies, plan.graph.trials):
-        told = f"runtime.keep_weights: {policy}: dropped the weights of {len(dropped)} trials"
-        console.print(told, highlight=False)
+from orchestrator.store.study_registry import Remembered
 
 
 def drop(ledger: Ledger, studies: Iterable[Remembered], keys: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from model.config.recipe import Config
+from model.config.base import Config
 from model.errors import InputError
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
@@ -67,7 +67,7 @@ def note_of(study: StudySpec, graph: TrialGraph) -> Remembered:
         trials={
             key: AskedTrial(
                 parent=trial.parent,
-                recipe=trial.recipe.model_dump(mode="json", exclude={"data": {"path"}}),
+                recipe=trial.recipe.public(),
             )
             for key, trial in graph.trials.items()
         },

@@ -1,24 +1,13 @@
 """Deleting one trial so that a crash at any moment leaves no trial that looks better than it is.
 
-The outcome goes first: from then on the trial counts as not done. The spec is next, at which a run
-that trains it notices. Checkpoints go before the rows they need, each one's committing file before
-its parts; leases go last. Only files that maskgrid itself writes are deleted.
+The order is that of `paths.DELETION_ORDER`. Only files that maskgrid itself writes are deleted.
 """
 
 import re
 
-from orchestrator.store.paths import Paths
+from orchestrator.store.paths import DELETION_ORDER, Paths
 from orchestrator.store.store import Store
 
-_ORDER = (
-    r"outcome\.json",
-    r"spec\.json",
-    r"checkpoints/\d+\.json",
-    r"checkpoints/\d+\.(safetensors|pt)",
-    r"(weights\.safetensors|epochs\.parquet|samples\.parquet|yardsticks\.json)",
-    r"attempts/\d+\.json",
-    r"lease/\d+(\.\w+)?\.json",
-)
 # What a write that was cut off leaves of any of them.
 _CUT_OFF = re.compile(r"((?:\w+/)?)\.(.+)\.[0-9a-f]{8}(?:\.part)?")
 
@@ -29,7 +18,7 @@ def rank(name: str) -> int | None:
     Args:
         name: relative to the trial's folder.
     """
-    for place, pattern in enumerate(_ORDER):
+    for place, pattern in enumerate(DELETION_ORDER):
         if re.fullmatch(pattern, name):
             return place
     cut_off = _CUT_OFF.fullmatch(name)

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from collections.abc import Iterable
 
 from model.errors import InputError
 from orchestrator.study.graph import CellTrials, TrialGraph
@@ -26,11 +27,10 @@ def which_cell(graph: TrialGraph, text: str) -> list[CellTrials]:
         return [asked for asked in found if asked.cell.name == found[0].cell.name]
     keys = [key for key in graph.trials if text and _begins(text, key)]
     if len(keys) > 1:
-        raise InputError(f"cell {text!r}: several trials begin so: {_listed(keys)}")
+        raise InputError(f"cell {text!r}: matches several trials: {_listed(keys)}")
     if not keys:
         raise InputError(_unknown(graph, text))
-    users = [asked for asked in graph.cells if keys[0] in (asked.pretrain, asked.finetune)]
-    return users[:1]
+    return graph.cells_of(keys[0])[:1]
 
 
 def _begins(text: str, key: str) -> bool:
@@ -77,3 +77,17 @@ def _unknown(graph: TrialGraph, text: str) -> str:
 def _listed(names: list[str]) -> str:
     more = len(names) - _MOST_LISTED
     return "; ".join(names[:_MOST_LISTED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def find_trial(keys: Iterable[str], text: str) -> str:
+    """The one trial whose key begins with a text, with or without its kind.
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    known = list(keys)
+    matches = [key for key in known if text and _begins(text, key)]
+    if len(matches) == 1 or text in matches:
+        return text if text in matches else matches[0]
+    problem = "matches several trials" if matches else "no trial of the store matches; it has"
+    raise InputError(f"trial {text!r}: {problem}: {_listed(matches or known) or 'none'}")

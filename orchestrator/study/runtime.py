@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
-from model.config.recipe import Config
+from model.config.base import Config
 
 Count = Annotated[int, Field(ge=1)]
 KeepWeights = Literal["all", "parents", "none"]

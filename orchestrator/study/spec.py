@@ -7,14 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from model.config.recipe import (
-    Config,
-    DataConfig,
-    FinetuneConfig,
-    ModelConfig,
-    PretrainConfig,
-    SyntheticImages,
-)
+from model.config.base import Config
+from model.config.images import DataConfig, SyntheticImages
+from model.config.network import ModelConfig
+from model.config.training import FinetuneConfig, PretrainConfig
 from model.errors import InputError
 from orchestrator.study.result_files import taken
 from orchestrator.study.runtime import Runtime

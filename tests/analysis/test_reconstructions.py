@@ -9,14 +9,16 @@ import safetensors.torch
 import torch
 from tiny_trials import images_of, train
 
+from model.analysis.reconstructions import COUNT, chosen
 from model.config.recipe import PretrainRecipe
 from model.data.image_set import ImageSet, split
 from model.objectives.objectives import Reconstruction
 from model.rng import Stream, uniform
 from model.training.batches import Feed
-from orchestrator.analysis.reconstructions import COUNT, chosen, draw
+from orchestrator.analysis.reconstructions import draw
+from orchestrator.plan.board import board_of
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.report.records.collect import board_of, collect, samples_of
+from orchestrator.report.records.collect import collect
 from orchestrator.store.ledger import Outcome
 from orchestrator.store.paths import Paths
 from orchestrator.store.schemas import SAMPLES, to_parquet
@@ -45,7 +47,7 @@ def drawn(
     (key,) = finish(plan_of(path, folder / "store"))
     plan = plan_of(path, folder / "store")
     assert draw(plan, folder / "cache") == []
-    table = samples_of(plan.ledger, key)
+    table = plan.ledger.samples(key)
     assert table is not None and table.schema.equals(SAMPLES, check_metadata=True)
     return plan, key, table.to_pylist()
 
@@ -122,7 +124,7 @@ def test_pictures_are_drawn_once(write_study: StudyWriter, tmp_path: Path) -> No
     assert draw(plan, tmp_path / "cache") == []
     # Damaged ones are drawn again, if they can be.
     plan.ledger.store.write(Paths.samples(key), b"half a fi")
-    assert samples_of(plan.ledger, key) is None
+    assert plan.ledger.samples(key) is None
     (reason,) = draw(plan, tmp_path / "cache")
     assert f"trial {key}" in reason and "weights" in reason
     assert rows
@@ -136,7 +138,7 @@ def test_only_finished_pretrainings_have_pictures(write_study: StudyWriter, tmp_
     keys = finish(plan)
     plan = plan_of(path, tmp_path / "store")
     draw(plan, tmp_path / "cache")
-    assert [key for key in plan.graph.trials if samples_of(plan.ledger, key)] == keys
+    assert [key for key in plan.graph.trials if plan.ledger.samples(key)] == keys
 
 
 def test_records_gather_all_pictures_and_keep_originals_once(

@@ -12,8 +12,8 @@ from rich.console import Console
 from model.epoch_row import EpochRow
 from orchestrator.explain.explanation import explain
 from orchestrator.explain.text import show
+from orchestrator.plan.board import board_of
 from orchestrator.plan.plan import Plan
-from orchestrator.report.records.collect import board_of
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store

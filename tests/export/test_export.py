@@ -16,7 +16,8 @@ import yaml
 from checkout import ROOT
 from safetensors import safe_open
 
-from model.config.recipe import FinetuneRecipe, MaskConfig, PretrainRecipe
+from model.config.masking import MaskConfig
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.errors import InputError
 from model.objectives.objectives import build_objective
 from model.training.context import LocalContext

@@ -7,7 +7,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from model.config.recipe import MaskConfig, ModelConfig
+from model.config.masking import MaskConfig
+from model.config.network import ModelConfig
 from model.errors import InputError
 from model.pretrained import ExportConfig, build, load
 

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from pydantic import ValidationError
 
 from model.errors import InputError
+from orchestrator.plan.board import board_of
 from orchestrator.report.formats.documents import to_latex, to_markdown
 from orchestrator.report.formats.parquet_csv import to_arrow, to_csv
-from orchestrator.report.records.collect import Records, board_of, collect
+from orchestrator.report.records.collect import Records, collect
 from orchestrator.report.tables.published import TABLES
 from orchestrator.report.write import prepare, write_results
 from orchestrator.store.ledger import Ledger

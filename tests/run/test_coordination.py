@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
+from orchestrator.plan.board import Board, State
 from orchestrator.run import coordination
 from orchestrator.run.coordination import Turns
-from orchestrator.run.searcher import GraphSearcher, cells
+from orchestrator.run.searcher import GraphSearcher
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.study.graph import Board, State, expand
+from orchestrator.study.graph import expand
+from orchestrator.study.space import cells
 from orchestrator.study.spec import StudySpec
 from studies import TINY
 

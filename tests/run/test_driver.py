@@ -14,13 +14,13 @@ import pytest
 from rich.console import Console
 
 from model.errors import InputError
+from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.run.driver import RunOptions, run_study
-from orchestrator.run.trainable import labels
 from orchestrator.run.trial_names import readable
+from orchestrator.run.tuner import labels
 from orchestrator.store.ledger import DamagedError
 from orchestrator.store.paths import Paths
-from orchestrator.study.graph import State
 from orchestrator.study.runtime import Runtime
 from studies import StudyWriter
 

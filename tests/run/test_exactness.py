@@ -20,9 +20,11 @@ from tiny_trials import (
 from torch import Tensor
 from torch import multiprocessing as mp
 
-from model.config.recipe import AugmentConfig, FinetuneRecipe, MaskConfig, PretrainRecipe
+from model.config.masking import MaskConfig
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.training import AugmentConfig
 from model.training.context import LocalContext
-from orchestrator.run.worker import LedgerContext
+from orchestrator.run.ledger_context import LedgerContext
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
 from orchestrator.study.graph import TrialSpec, trial_key

@@ -9,8 +9,7 @@ from tiny_trials import CPU, Stopped, before_each_step, finetune, images_of, sto
 
 from model.training.context import LocalContext
 from model.training.fit import fit
-from orchestrator.run.ledger_context import Behind
-from orchestrator.run.worker import LedgerContext
+from orchestrator.run.ledger_context import Behind, LedgerContext
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
 from orchestrator.study.graph import TrialSpec, trial_key

@@ -8,12 +8,13 @@ import pytest
 from minute_epoch import ROW
 from rich.console import Console
 
+from orchestrator.plan.board import Board
 from orchestrator.run.live_view import View
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
 from orchestrator.study.file import read
-from orchestrator.study.graph import Board, expand
+from orchestrator.study.graph import expand
 from orchestrator.study.recipes import Cell, arm_cells
 from studies import StudyWriter
 

@@ -16,13 +16,15 @@ from ray import tune
 from ray.tune.search import Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 
+from orchestrator.plan.board import Board, State
 from orchestrator.run.coordination import Turns
-from orchestrator.run.searcher import GraphSearcher, cells
-from orchestrator.run.trainable import labels
+from orchestrator.run.searcher import GraphSearcher
+from orchestrator.run.tuner import labels
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
-from orchestrator.study.graph import Board, State, TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.space import cells
 from orchestrator.study.spec import Axis, StudySpec
 from studies import TINY, merged
 

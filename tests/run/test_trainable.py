@@ -10,14 +10,16 @@ import pytest
 from checkout import ROOT
 from minute_epoch import ROW
 
-from orchestrator.run.searcher import cells
-from orchestrator.run.trainable import _epochs, _with_restarts, labels
+from orchestrator.plan.board import Board
+from orchestrator.run.trainable import _epochs, _with_restarts
+from orchestrator.run.tuner import labels
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
 from orchestrator.study.file import read
-from orchestrator.study.graph import Board, expand
+from orchestrator.study.graph import expand
+from orchestrator.study.space import cells
 from studies import StudyWriter
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.run.searcher import cells
-from orchestrator.run.trainable import labels
+from orchestrator.plan.board import Board
 from orchestrator.run.trial_names import readable
+from orchestrator.run.tuner import labels
 from orchestrator.study.file import read
-from orchestrator.study.graph import Board, expand
+from orchestrator.study.graph import expand
+from orchestrator.study.space import cells
 from studies import StudyWriter
 
 KEY = "pretrain-1a2b3c4d5e6f"

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from command_line import call
 from minute_epoch import ROW
+from orchestrator.plan.progress_json import progress_json
 from rich.console import Console
 
+from orchestrator.plan.board import State, board_now, ended
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.run.watch import as_json, board_now, boards, ended, view_of
+from orchestrator.run.watch import boards, view_of
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Outcome
-from orchestrator.study.graph import State
 from studies import StudyWriter
 
 DONE = Outcome(state="done", finished_at="2026-01-01T00:00:00.000+00:00")
@@ -45,12 +46,12 @@ def shown(plan: Plan) -> str:
 
 def test_a_trial_that_another_process_trains_is_running(plan: Plan) -> None:
     baseline, parent, child, *_ = plan.graph.trials
-    assert set(board_now(plan).states.values()) == {State.WAITING}
+    assert set(board_now(plan.graph, plan.ledger).states.values()) == {State.WAITING}
     others = Leases(plan.ledger.store)
     assert others.take(parent)
     plan.ledger.save_epoch(parent, [ROW], SavedCheckpoint(1, b"w", b"o"))
     finish(plan, baseline)
-    assert board_now(plan).states[parent] is State.RUNNING
+    assert board_now(plan.graph, plan.ledger).states[parent] is State.RUNNING
     told = shown(plan)
     # State, epochs and the latest loss are those of the ledger; the baseline's epochs count whole.
     assert "1 running" in told
@@ -58,9 +59,9 @@ def test_a_trial_that_another_process_trains_is_running(plan: Plan) -> None:
     assert "3/10 epochs" in told
     # Whoever trained it is gone: it waits for another run, its epoch still counts.
     others.drop(parent)
-    assert board_now(plan).states[parent] is State.WAITING
+    assert board_now(plan.graph, plan.ledger).states[parent] is State.WAITING
     assert "3/10 epochs" in shown(plan)
-    assert board_now(plan).states[child] is State.WAITING
+    assert board_now(plan.graph, plan.ledger).states[child] is State.WAITING
 
 
 def test_it_ends_with_the_study(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,10 +82,10 @@ def test_it_ends_with_the_study(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> 
     assert not last.complete
 
 
-def test_as_json_each_trial_says_where_it_stands(plan: Plan) -> None:
+def test_progress_json_each_trial_says_where_it_stands(plan: Plan) -> None:
     parent = list(plan.graph.trials)[1]
     plan.ledger.save_epoch(parent, [ROW], SavedCheckpoint(1, b"w", b"o"))
-    found = json.loads(json.dumps(as_json(plan, board_now(plan))))
+    found = json.loads(json.dumps(progress_json(plan, board_now(plan.graph, plan.ledger))))
     assert found["study"] == "tiny"
     assert found["states"] == {"waiting": 5}
     assert [trial["key"] for trial in found["trials"]] == list(plan.graph.trials)

@@ -16,8 +16,7 @@ from tiny_trials import CPU, Stopped, before_each_step, finetune, images_of, res
 from model.errors import InputError
 from model.training.fit import fit
 from orchestrator.run import worker
-from orchestrator.run.ledger_context import Behind
-from orchestrator.run.worker import LedgerContext
+from orchestrator.run.ledger_context import Behind, LedgerContext
 from orchestrator.store import store as module
 from orchestrator.store.ledger import DamagedError, Ledger
 from orchestrator.store.paths import Paths

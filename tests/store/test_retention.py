@@ -7,11 +7,11 @@ import pytest
 from hand_ledger import lay, planned, ran
 from rich.console import Console
 
+from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan, with_retries
+from orchestrator.run.driver import drop_unkept
 from orchestrator.store.paths import Paths
-from orchestrator.store.retention import drop_unkept
 from orchestrator.store.study_registry import note_of, remember
-from orchestrator.study.graph import State
 from studies import StudyWriter
 
 POLICIES = ("all", "parents", "none")

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.config.recipe import FinetuneRecipe, PretrainRecipe
-from orchestrator.study.graph import Board, State, TrialGraph, TrialSpec, expand, trial_key
+from orchestrator.plan.board import Board, State
+from orchestrator.study.graph import TrialGraph, TrialSpec, expand, trial_key
 from orchestrator.study.recipes import Cell, arm_cells, recipes
 from orchestrator.study.spec import StudySpec
 from studies import TINY, merged

@@ -12,9 +12,9 @@ from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.data.image_set import ImageSet, split
 from model.training.schedule import learning_rate
 from orchestrator.cli import app
-from orchestrator.run.searcher import cells
 from orchestrator.study.file import read
 from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.space import cells
 from orchestrator.study.spec import StudySpec
 
 PAPER = ROOT / "studies" / "paper.yaml"

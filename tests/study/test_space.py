@@ -1,7 +1,7 @@
 """Names of cells: short to read, and never the same for two."""
 
-from orchestrator.run.searcher import cells
 from orchestrator.study.file import read
+from orchestrator.study.space import cells
 from studies import StudyWriter
 
 

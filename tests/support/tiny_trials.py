@@ -21,23 +21,18 @@ from torch import multiprocessing as mp
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from model.config.recipe import (
-    FinetuneConfig,
-    FinetuneRecipe,
-    ModelConfig,
-    OptimConfig,
-    PretrainConfig,
-    PretrainRecipe,
-    ScheduleConfig,
-    SyntheticImages,
-)
+from model.config.images import SyntheticImages
+from model.config.network import ModelConfig
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.training import FinetuneConfig, OptimConfig, PretrainConfig, ScheduleConfig
 from model.data.image_set import ImageSet
 from model.data.synthetic import SyntheticSource
 from model.epoch_row import EpochRow
 from model.objectives.objectives import Batch, Scores
-from model.training.batches import Share, Tally
+from model.training.batches import Share
 from model.training.context import LocalContext, TrainContext
 from model.training.fit import Diverged, fit
+from model.training.metrics import Tally
 
 CPU = torch.device("cpu")
 NETWORK = ModelConfig(channels=(4, 8), features=8, embed=8, heads=2, blocks=1, ffn=16, init="he")
@@ -124,7 +119,7 @@ def stop_before(step: int) -> Callable[[int, Optimizer], None]:
 
 def train_until_killed(store: str, key: str, step: int) -> None:
     """Go on with a trial of a store, and end as SIGKILL ends a process: in the given step."""
-    from orchestrator.run.worker import LedgerContext
+    from orchestrator.run.ledger_context import LedgerContext
     from orchestrator.store.ledger import Ledger
     from orchestrator.store.store import Store
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from model.errors import InputError
+from orchestrator.plan.board import Board, State
 from orchestrator.store.leases import held
 from orchestrator.store.ledger import Ledger
-from orchestrator.store.paths import Paths
-from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet, table_of
-from orchestrator.study.graph import Board, State, TrialGraph, TrialSpec
+from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS, table_of
+from orchestrator.study.graph import TrialGraph, TrialSpec
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,6 @@ class Records:
     cells: pa.Table
     samples: pa.Table | None = None
     """Pictures from finished pretrain trials, where any were drawn."""
-
-
-def board_of(graph: TrialGraph, ledger: Ledger) -> Board:
-    """Where the graph's trials stand by the ledger alone."""
-    outcomes = {key: ledger.outcome(key) for key in graph.trials}
-    done = [key for key, outcome in outcomes.items() if outcome and outcome.state == "done"]
-    failed = {key: outcome.failure for key, outcome in outcomes.items() if outcome}
-    return Board(graph, done, {key: reason for key, reason in failed.items() if reason})
 
 
 def collect(board: Board, ledger: Ledger) -> Records:
@@ -60,31 +51,20 @@ def collect(board: Board, ledger: Ledger) -> Records:
     )
 
 
-def samples_of(ledger: Ledger, key: str) -> pa.Table | None:
-    """A pretrain trial's pictures; None where there are none, or none that can be read."""
-    content = ledger.store.read(Paths.samples(key))
-    try:
-        return from_parquet(content, SAMPLES) if content else None
-    except InputError:
-        return None
-
-
 def _samples(graph: TrialGraph, ledger: Ledger) -> pa.Table | None:
     keys = [key for key, trial in graph.trials.items() if trial.kind == "pretrain"]
-    found = [samples for key in keys if (samples := samples_of(ledger, key))]
+    found = [samples for key in keys if (samples := ledger.samples(key))]
     return pa.concat_tables(found).combine_chunks() if found else None
 
 
 def _identity(trial: TrialSpec) -> dict[str, Any]:
-    # Where the images lay on one machine is nobody else's business.
-    recipe = trial.recipe.model_dump(mode="json", exclude={"data": {"path"}})
     return {
         "trial_key": trial.key,
         "kind": trial.kind,
         "parent_key": trial.parent,
         "seed": trial.recipe.seed,
         "epochs": trial.recipe.train.epochs,
-        "recipe": json.dumps(recipe, sort_keys=True),
+        "recipe": json.dumps(trial.recipe.public(), sort_keys=True),
     }
 
 

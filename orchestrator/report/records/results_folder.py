@@ -7,12 +7,12 @@ import pyarrow as pa
 import yaml
 
 from model.errors import InputError
+from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.report.records.collect import Records
 from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
 from orchestrator.study import result_files
 from orchestrator.study.file import checked
-from orchestrator.study.graph import State
 from orchestrator.study.spec import StudySpec
 from orchestrator.study.yaml_loader import load_yaml
 

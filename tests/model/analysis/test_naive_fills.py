@@ -9,13 +9,11 @@ from torch import Tensor
 
 from model.analysis import naive_fills as module
 from model.analysis.naive_fills import inpaint, of_recipe, sigma, yardsticks
-from model.config.recipe import (
-    MaskConfig,
-    ModelConfig,
-    PretrainConfig,
-    PretrainRecipe,
-    SyntheticImages,
-)
+from model.config.images import SyntheticImages
+from model.config.masking import MaskConfig
+from model.config.network import ModelConfig
+from model.config.recipe import PretrainRecipe
+from model.config.training import PretrainConfig
 from model.data.image_set import split
 from model.data.load import load
 from model.masking.masks import visible

@@ -12,7 +12,7 @@ from torchvision.transforms import v2
 
 from model.augment import autoaugment as module
 from model.augment.autoaugment import augment
-from model.config.recipe import AugmentConfig
+from model.config.training import AugmentConfig
 from model.rng import Stream, uniform
 
 _POLICY = AugmentConfig()

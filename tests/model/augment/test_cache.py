@@ -10,7 +10,7 @@ from tiny_trials import CPU, finetune, images_of, pretrain
 from torch import Tensor
 
 from model.augment.cache import Augmented
-from model.config.recipe import AugmentConfig
+from model.config.training import AugmentConfig
 from model.data.image_set import split
 from model.training.batches import Feed
 from model.training.context import LocalContext

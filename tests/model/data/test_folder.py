@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from image_files import jpeg, write_folder
 
-from model.config.recipe import ImageFolder
+from model.config.images import ImageFolder
 from model.data.files import FolderFiles
 from model.data.folder import list_images
 from model.data.listing import Listing

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.config.recipe import SyntheticImages, TinyImageNet
+from model.config.images import SyntheticImages, TinyImageNet
 from model.data.image_set import ImageSet, split
 from model.errors import InputError
 

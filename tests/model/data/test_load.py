@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 from image_files import jpeg, tiny_imagenet_files, write_folder, write_zip
 
-from model.config.recipe import DataConfig, ImageFolder, SyntheticImages, TinyImageNet
+from model.config.images import DataConfig, ImageFolder, SyntheticImages, TinyImageNet
 from model.data import load as module
 from model.data.decode import decode
 from model.data.load import load, resolve

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model.config.recipe import SyntheticImages
+from model.config.images import SyntheticImages
 from model.data.shapes import PATTERNS, SHAPES
 from model.data.synthetic import SyntheticSource
 

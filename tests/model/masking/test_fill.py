@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config.recipe import MaskConfig
+from model.config.masking import MaskConfig
 from model.masking.masks import fill, mean_colour, visible
 from model.rng import Key, Stream
 

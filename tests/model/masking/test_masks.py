@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.config.recipe import MaskConfig
+from model.config.masking import MaskConfig
 from model.masking.masks import fill, visible
 from model.rng import Key, Stream, uniform
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tiny_trials import CPU, IMAGES, finetune, images_of, pretrain
 from torch import Tensor
 
-from model.config.recipe import MaskConfig
+from model.config.masking import MaskConfig
 from model.data.image_set import split
 from model.masking.uvcgan2_stream import StreamedMasks
 from model.objectives.objectives import Reconstruction, build_objective

@@ -2,13 +2,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.networks.convolutions import (
-    Attention,
-    FourierPositions,
-    ModulatedConv,
-    Style,
-    TransformerBlock,
-)
+from model.networks.attention import Attention, FourierPositions, TransformerBlock
+from model.networks.convolutions import ModulatedConv, Style
 
 
 def _randomised(layer: nn.Module) -> nn.Module:

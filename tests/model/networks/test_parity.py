@@ -6,7 +6,7 @@ import torch
 from checkout import GOLDEN
 from torch import Tensor
 
-from model.config.recipe import ModelConfig
+from model.config.network import ModelConfig
 from model.networks.uvcgan2 import Generator
 
 GOLDEN_FILE = GOLDEN / "uvcgan2_small_rezero0.npz"

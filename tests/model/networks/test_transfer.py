@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config.recipe import ModelConfig
+from model.config.network import ModelConfig
 from model.networks.transfer import load_parent
 from model.networks.uvcgan2 import build_classifier, build_generator
 

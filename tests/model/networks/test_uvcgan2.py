@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.config.recipe import ModelConfig
+from model.config.network import ModelConfig
 from model.networks.uvcgan2 import Generator, build_classifier, build_generator
 
 TINY = ModelConfig(channels=(4, 8, 12), features=12, embed=8, heads=2, blocks=2, ffn=24)

@@ -8,7 +8,8 @@ import torch
 from tiny_trials import IMAGES, NETWORK, finetune, pretrain
 from torch import Tensor, nn
 
-from model.config.recipe import MaskConfig, ModelConfig
+from model.config.masking import MaskConfig
+from model.config.network import ModelConfig
 from model.networks.uvcgan2 import build_generator
 from model.objectives.objectives import Batch, Reconstruction, build_objective, start_from_parent
 

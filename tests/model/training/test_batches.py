@@ -11,7 +11,9 @@ from tiny_trials import CPU, IMAGES, finetune, images_of, pretrain
 from torch import Tensor
 
 from model.augment.autoaugment import augment
-from model.config.recipe import AugmentConfig, FinetuneRecipe, MaskConfig, PretrainRecipe
+from model.config.masking import MaskConfig
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.training import AugmentConfig
 from model.data.image_set import ImageSet, split
 from model.objectives.objectives import build_objective
 from model.training.batches import Feed, Share

@@ -11,7 +11,9 @@ import torch._inductor.compile_fx as inductor
 from torch import nn
 from torch._dynamo.utils import counters
 
-from model.config.recipe import FinetuneRecipe, MaskConfig, ModelConfig, PretrainRecipe
+from model.config.masking import MaskConfig
+from model.config.network import ModelConfig
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.epoch_row import EpochRow
 from model.training.compilation import compilations, compile_in_place, how
 from model.training.context import LocalContext

@@ -19,13 +19,8 @@ from tiny_trials import (
 from torch import Tensor
 from torch.nn import functional
 
-from model.config.recipe import (
-    AugmentConfig,
-    FinetuneRecipe,
-    OptimConfig,
-    PretrainRecipe,
-    ScheduleConfig,
-)
+from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.training import AugmentConfig, OptimConfig, ScheduleConfig
 from model.data.image_set import split
 from model.masking.masks import visible
 from model.networks.uvcgan2 import Classifier, Generator, build_classifier, build_generator

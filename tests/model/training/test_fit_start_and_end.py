@@ -20,7 +20,8 @@ from tiny_trials import (
 from torch import Tensor
 from torch.optim import Optimizer
 
-from model.config.recipe import ModelConfig, OptimConfig, ScheduleConfig
+from model.config.network import ModelConfig
+from model.config.training import OptimConfig, ScheduleConfig
 from model.networks.uvcgan2 import build_generator
 from model.objectives.objectives import build_objective
 from model.training.context import Checkpoint, LocalContext

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
-from model.config.recipe import ScheduleConfig
+from model.config.training import ScheduleConfig
 from model.training.schedule import learning_rate
 
 _STEPS = 657  # of one epoch: 84,000 images in batches of 128

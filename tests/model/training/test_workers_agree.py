@@ -17,7 +17,8 @@ from tiny_trials import (
     train_with_workers,
 )
 
-from model.config.recipe import MaskConfig, OptimConfig, ScheduleConfig
+from model.config.masking import MaskConfig
+from model.config.training import OptimConfig, ScheduleConfig
 from model.training.context import LocalContext
 from model.training.fit import _agree
 

@@ -208,7 +208,7 @@ def test_it_is_the_same_in_another_process() -> None:
     found = {
         subprocess.run(
             [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests/support", Path(__file__).parent)))},
             capture_output=True, check=True,
         ).stdout
         for seed in ("1", "2")
@@ -218,8 +218,8 @@ def test_it_is_the_same_in_another_process() -> None:
 
 def test_templates_are_installed_with_the_package() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    globs = settings["package-data"]["orchestrator.report"]
-    folder = ROOT / "orchestrator" / "report"
+    globs = settings["package-data"]["orchestrator.report.page"]
+    folder = ROOT / "orchestrator/report/page"
     data = {path.name for path in folder.iterdir() if path.suffix != ".py" and path.is_file()}
     assert "page.html.j2" in data
     assert {each for each in data if any(fnmatch.fnmatch(each, glob) for glob in globs)} == data

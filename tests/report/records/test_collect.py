@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from model.epoch_row import EpochRow
-from orchestrator.report.records.collect import Records, board_of, collect
+from orchestrator.plan.board import Board, State, board_of
+from orchestrator.report.records.collect import Records, collect
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS
 from orchestrator.store.store import Store
-from orchestrator.study.graph import Board, State, TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, expand
 from orchestrator.study.recipes import Cell, arm_cells
 from orchestrator.study.spec import StudySpec
 from studies import TINY, merged

@@ -1,0 +1,56 @@
+"""Records and tables written and printed as they stand."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from model.errors import InputError
+from orchestrator.analysis.naive_fills import measure
+from orchestrator.analysis.reconstructions import draw
+from orchestrator.plan.plan import Plan
+from orchestrator.report.formats.terminal import print_results
+from orchestrator.report.records.collect import Records, collect
+from orchestrator.report.tables.verdicts import Verdict, verdicts
+from orchestrator.report.write import write_results
+from orchestrator.study.spec import StudySpec
+
+
+def write_and_print(
+    plan: Plan,
+    results: Path,
+    cache: Path,
+    console: Console,
+    unhurried: bool = True,
+    redraw: bool = True,
+) -> list[Verdict]:
+    """Write a study's records and tables as they stand; print tables and verdicts, return these.
+
+    Args:
+        unhurried: also work out what the tables can do without.
+        redraw: also draw anew what no new record has changed.
+    """
+    if unhurried:
+        _work_out(plan, cache, console)
+    records = collect(plan.board, plan.ledger)
+    return print_written(plan.study, records, results, console, redraw)
+
+
+def print_written(
+    study: StudySpec, records: Records, results: Path, console: Console, redraw: bool = True
+) -> list[Verdict]:
+    """Write everything that records say, print tables and verdicts, and return these."""
+    tables = write_results(study, records, results, redraw)
+    found = verdicts(study, records)
+    print_results(tables, found, console)
+    console.print(f"written to {results}", highlight=False)
+    return found
+
+
+def _work_out(plan: Plan, cache: Path, console: Console) -> None:
+    """What the tables can do without: yardsticks of the losses, and pictures."""
+    try:
+        measure(plan, cache)
+        if lost := draw(plan, cache):
+            console.print(f"no pictures of {len(lost)} trials: {lost[0]}", markup=False)
+    except (InputError, OSError) as error:
+        console.print(f"yardsticks or pictures are missing: {error}", markup=False)

@@ -1,0 +1,95 @@
+"""One Tune run over the trial graph."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from ray import tune
+
+from orchestrator.cluster.allotment import Allotment
+from orchestrator.plan.board import Board
+from orchestrator.run.coordination import Turns
+from orchestrator.run.searcher import AmongTheLiving, GraphSearcher
+from orchestrator.run.trackers.callbacks import callbacks
+from orchestrator.run.trainable import run_trial
+from orchestrator.run.trial_names import readable
+from orchestrator.store.leases import Leases
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.paths import Paths
+from orchestrator.study.spec import StudySpec
+
+# The trial's actor only waits for its workers: it sits on the head, next to the Train controller,
+# and takes no CPU that a worker could need. 0.001 of a node's one unit is as good as nothing.
+_ON_HEAD = {"node:__internal_head__": 0.001}
+
+
+def run_graph(
+    study: StudySpec,
+    board: Board,
+    ledger: Ledger,
+    allotment: Allotment,
+    settings: dict[str, Any],
+    stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Train every trial of the board that is not done; the board and the ledger tell how it went.
+
+    Args:
+        settings: `store`, `cache` and `provenance`, handed to every trial.
+        stopping: whether somebody asked for the study to stop.
+
+    Raises:
+        StoreError: the store failed; what ended before is kept.
+    """
+    leases = Leases(ledger.store)
+    searcher = GraphSearcher(board, Turns(ledger, leases), labels(study, board), stopping)
+    with leases.renewed():
+        _tuner(study, ledger, allotment, settings, searcher).fit()
+    board.stop()
+    if searcher.broken:
+        raise searcher.broken
+
+
+def _tuner(
+    study: StudySpec,
+    ledger: Ledger,
+    allotment: Allotment,
+    settings: dict[str, Any],
+    searcher: GraphSearcher,
+) -> tune.Tuner:
+    settings = {**settings, "allotment": asdict(allotment), "study": study.name}
+    settings |= study.runtime.model_dump(include={"max_restarts", "compile"})
+    trainable = tune.with_parameters(run_trial, settings=settings)
+    own = allotment.worker_resources if allotment.executor == "inline" else _ON_HEAD
+    return tune.Tuner(
+        tune.with_resources(trainable, own),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=AmongTheLiving(),  # type: ignore[no-untyped-call]
+            num_samples=-1,  # the searcher says when it is through
+            max_concurrent_trials=allotment.concurrent,
+            reuse_actors=True,
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+        ),
+        run_config=tune.RunConfig(
+            name=study.name,
+            storage_path=ledger.store.join(Paths.tune),
+            failure_config=tune.FailureConfig(max_failures=study.runtime.max_restarts),
+            callbacks=callbacks(study, ledger.store),
+            verbose=0,
+        ),
+    )
+
+
+def labels(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
+    """What Tune's tables show of each trial besides its key: the values of its first cell."""
+    shown: dict[str, dict[str, Any]] = {}
+    for key, trial in board.graph.trials.items():
+        first = board.graph.cells_of(key)[0]
+        names = {"kind": trial.kind, "cell": first.cell.name, "seed": first.seed}
+        shown[key] = {**names, **first.cell.values}
+    return shown
+
+
+def _trial_name(trial: Any) -> str:
+    return readable(trial.config)
