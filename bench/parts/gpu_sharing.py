@@ -11,7 +11,11 @@ from bench.inputs.recipes import Kind
 from bench.parts.gpu import paper_recipe
 from bench.parts.step import KINDS, share
 from orchestrator.cluster.connection import configure
-from orchestrator.cluster.gpu_sharing_probe import Setting, best, together
+from orchestrator.cluster.gpu_sharing_probe import (
+    ProbeSettings,
+    images_per_second,
+    rates_until_no_gain,
+)
 
 _ALONE = "one trial alone on the GPU"
 _GAIN = {"pretrain": at_least(1.2), "finetune": at_least(1.5)}
@@ -41,9 +45,12 @@ def _of(kind: Kind, options: Options) -> Iterator[Result]:
     made = paper_recipe(kind, options, precision="bf16")
     on_gpu = options.device == "cuda"
     rate = partial(
-        together, made, setting=Setting(1, on_gpu, on_gpu), seconds=options.pick(10.0, 0.2)
+        images_per_second,
+        made,
+        setting=ProbeSettings(1, on_gpu, on_gpu),
+        seconds=options.pick(10.0, 0.2),
     )
-    rates = best(rate, options.pick(cores(), 2))
+    rates = rates_until_no_gain(rate, options.pick(cores(), 2))
     most = max(rates)
     told = ", ".join(f"{count}: {found:,.0f}" for count, found in rates.items())
     note = f"{most} trials, each a process of its own; images/s by trials at once: {told}"

@@ -19,7 +19,7 @@ from bench.peers.torchvision_loader import Decoded, drain, from_files, loader, w
 from model.config.recipe import FinetuneRecipe
 from model.config.training import FinetuneConfig
 from model.data.image_set import ImageSet
-from model.training.batches import Feed
+from model.training.batches import BatchLoader
 
 _BATCH = 128
 _FILES = "JPEG files: decode + AutoAugment + ToTensor"
@@ -77,7 +77,7 @@ def _feed(images: ImageSet, device: torch.device) -> Callable[[], float]:
     data = embedded.config(images.images.shape[-1], len(images.images))
     train = FinetuneConfig(batch_size=_BATCH)
     recipe = FinetuneRecipe(data=data, model=PAPER, train=train)
-    feed = Feed(images, recipe, 0, 1, device)
+    feed = BatchLoader(images, recipe, 0, 1, device)
     rows, epochs = np.flatnonzero(~images.is_val), count(1)
 
     def epoch() -> int:

@@ -18,7 +18,7 @@ from model.config.images import SyntheticImages
 from orchestrator.cluster.allotment import allot
 from orchestrator.cluster.connection import LOCAL, configure, connected
 from orchestrator.plan.board import Board
-from orchestrator.run.coordination import Turns
+from orchestrator.run.coordination import RunCoordinator
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.paths import Paths
@@ -85,7 +85,7 @@ def _searcher_alone(graph: TrialGraph, rounds: int) -> Result:
         with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
             _write_outcomes(graph.trials, Path(folder))
             ledger = Ended(Store(folder))
-            searcher = GraphSearcher(Board(graph), Turns(ledger, Leases(ledger.store)), {})
+            searcher = GraphSearcher(Board(graph), RunCoordinator(ledger, Leases(ledger.store)), {})
             began = time.perf_counter()
             for number in range(len(graph.trials)):
                 searcher.suggest(str(number))

@@ -13,7 +13,7 @@ from bench.inputs.recipes import Kind, Recipe, recipe
 from bench.peers import plain_loop
 from bench.peers.timm_vit import timm_rates, timm_version
 from model.data.image_set import ImageSet
-from model.training.compilation import compilations, how
+from model.training.compilation import compilations, status
 from model.training.context import LocalContext
 from model.training.fit import fit
 
@@ -65,7 +65,7 @@ def if_compiled(row: Result, device: torch.device) -> Result:
     """A row about `ours`: on a GPU no figure if that did not run compiled, as trials there do."""
     if device.type != "cuda":
         return row
-    if (found := how(device)) != "yes":
+    if (found := status(device)) != "yes":
         why = f"torch.compile was asked for; compiled: {found}"
         return not_measured(row.name, row.unit, why, against=row.against, goal=row.goal)
     graphs = f"graphs compiled so far: {compilations()['graphs']}"

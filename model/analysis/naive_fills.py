@@ -13,8 +13,8 @@ _CHUNK = 500  # images at a time; bounds memory, changes no number
 _REACH = 6  # standard deviations; farther, weights are subnormal, which slows down a CPU
 
 
-def of_recipe(recipe: PretrainRecipe, image_set: ImageSet) -> dict[str, float]:
-    """`yardsticks` of a trial's own validation images under its own validation masks."""
+def fill_losses_of_recipe(recipe: PretrainRecipe, image_set: ImageSet) -> dict[str, float]:
+    """`fill_losses` of a trial's own validation images under its own validation masks."""
     rows = split(image_set, recipe.data).val
     mask, side = recipe.train.mask, recipe.data.image_size
     if mask.mode == "uvcgan2":
@@ -22,10 +22,10 @@ def of_recipe(recipe: PretrainRecipe, image_set: ImageSet) -> dict[str, float]:
     else:
         key = held_out(recipe.seed, Stream.VALIDATION_MASK)
         seen = visible(mask, side, key, torch.from_numpy(rows))
-    return yardsticks(torch.from_numpy(image_set.images[rows]), seen, mask.patch_size)
+    return fill_losses(torch.from_numpy(image_set.images[rows]), seen, mask.patch_size)
 
 
-def yardsticks(images: Tensor, visible: Tensor, patch_size: int) -> dict[str, float]:
+def fill_losses(images: Tensor, visible: Tensor, patch_size: int) -> dict[str, float]:
     """Mean absolute error over all pixels of three un-learned restorations.
 
     Args:

@@ -18,7 +18,7 @@ COUNT = 4
 """Pictures of one trial."""
 
 
-def chosen(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def chosen_positions(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Which images are shown: evenly spaced over the validation images in order of class.
 
     Args:
@@ -48,7 +48,7 @@ def reconstructions(
     from model.objectives.objectives import Batch, Reconstruction
 
     val = split(image_set, recipe.data).val
-    places = chosen(image_set.labels[val])
+    places = chosen_positions(image_set.labels[val])
     rows = val[places]
     originals = torch.from_numpy(image_set.images[rows])  # (N, 3, S, S) uint8
     labels, samples, order = map(torch.from_numpy, (image_set.labels[rows], rows, places))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from model.augment.equalize import equalize
-from model.augment.geometric import MOVES, moved
+from model.augment.geometric import GEOMETRIC_OPS, apply_geometric
 from model.augment.sharpness import sharpen
 from model.config.training import AugmentConfig
 from model.device import to_device
@@ -110,8 +110,8 @@ def _apply(images: Tensor, policy: _Policy, codes: Tensor) -> None:
         # The first where torchvision is slow, the others where it makes the host wait for a GPU.
         if name == "Equalize" and images.device.type == "cpu":
             group = equalize(group)
-        elif name in MOVES:
-            group = moved(group, transform, name, magnitude)
+        elif name in GEOMETRIC_OPS:
+            group = apply_geometric(group, transform, name, magnitude)
         elif name == "Sharpness":
             group = sharpen(group, 1 + magnitude)
         else:

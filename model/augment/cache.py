@@ -11,7 +11,7 @@ from torch import Tensor
 _LIMIT = 256 * 2**20
 
 
-class Augmented:
+class AugmentedCache:
     """The parts of one stream of augmented images, up to a limit.
 
     Nothing is dropped to make room: trials walk through a stream from its beginning, so what comes

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-MOVES = frozenset({"Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY"})
+GEOMETRIC_OPS = frozenset({"Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY"})
 # The ImageNet policy moves images in eight ways; this is for a few sizes and devices.
 _TABLES = 64
 
@@ -23,13 +23,13 @@ class _Table(NamedTuple):
     """(H*W,) bool: whether nothing comes there."""
 
 
-def moved(images: Tensor, transform: Any, name: str, magnitude: float) -> Tensor:
+def apply_geometric(images: Tensor, transform: Any, name: str, magnitude: float) -> Tensor:
     """Rotate, shear or translate, as torchvision's transform does.
 
     Args:
         images: (N, C, H, W) uint8.
         transform: torchvision's AutoAugment, with nearest sampling.
-        name: one of `MOVES`.
+        name: one of `GEOMETRIC_OPS`.
         magnitude: signed, in the operation's own unit.
 
     Returns:

@@ -9,7 +9,7 @@ from model.networks.uvcgan2 import Classifier, Generator
 _MAX_LISTED = 6
 
 
-def load_parent(network: Generator | Classifier, weights: Mapping[str, Tensor]) -> None:
+def load_parent_weights(network: Generator | Classifier, weights: Mapping[str, Tensor]) -> None:
     """Copy a pretrained generator's weights into `network`, or into the generator it holds.
 
     As in Terentiev & Ivanenko (2024) all weights move, the decoder's too; a head stays new.

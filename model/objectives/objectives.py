@@ -14,7 +14,7 @@ from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.device import to_device
 from model.masking.masks import fill, visible
 from model.masking.uvcgan2_stream import StreamedMasks
-from model.networks.transfer import load_parent
+from model.networks.transfer import load_parent_weights
 from model.networks.uvcgan2 import build_classifier, build_generator
 from model.rng import Key, Stream, held_out
 
@@ -129,4 +129,4 @@ def start_from_parent(objective: Objective, weights: dict[str, Tensor]) -> None:
         for name, value in weights.items()
         if name.startswith(prefix)
     }
-    load_parent(objective.network, network)
+    load_parent_weights(objective.network, network)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from model.augment.autoaugment import augment
-from model.augment.cache import Augmented
+from model.augment.cache import AugmentedCache
 from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.data.image_set import ImageSet
 from model.device import copied, to_device
@@ -29,7 +29,7 @@ _HELD_OUT_BATCH = {"cpu": 128, "cuda": 2048}
 Samples = npt.NDArray[np.int64]
 
 
-class Share(NamedTuple):
+class LocalBatch(NamedTuple):
     """One worker's part of a global batch."""
 
     batch: Batch
@@ -40,7 +40,7 @@ class Share(NamedTuple):
 
 
 @dataclass
-class Feed:
+class BatchLoader:
     """Serves one worker's shares; the images stay uint8 until they are used."""
 
     images: ImageSet
@@ -48,7 +48,7 @@ class Feed:
     rank: int
     world_size: int
     device: torch.device
-    augmented: Augmented = field(default_factory=Augmented)
+    augmented: AugmentedCache = field(default_factory=AugmentedCache)
 
     def __post_init__(self) -> None:
         on_gpu = self.device.type == "cuda"
@@ -62,7 +62,7 @@ class Feed:
         size = self.recipe.train.batch_size
         return len(range(self.rank, size, self.world_size))
 
-    def training(self, samples: Samples, epoch: int) -> Iterator[Share]:
+    def training(self, samples: Samples, epoch: int) -> Iterator[LocalBatch]:
         """The epoch's shares, shuffled and augmented; the last batch may be partial."""
         places = torch.arange(len(samples)) + (epoch - 1) * len(samples)
         ordered = torch.stack([self._order(samples, epoch), places], dim=1)  # (N, 2)
@@ -74,14 +74,14 @@ class Feed:
             augmented = self._augmented(torch.cat([own[:, 0] for own, _, _ in chunk]), epoch)
             images = torch.split(augmented, [len(own) for own, _, _ in chunk])
             for (own, scale, count), pixels in zip(chunk, images, strict=True):
-                yield Share(self._batch(pixels, own, epoch), scale, count)
+                yield LocalBatch(self._batch(pixels, own, epoch), scale, count)
 
-    def held_out(self, samples: Samples) -> Iterator[Share]:
+    def held_out(self, samples: Samples) -> Iterator[LocalBatch]:
         """This worker's part of held-out images, as they are."""
         ids, places = torch.from_numpy(samples), torch.arange(len(samples))
         own = torch.stack([ids, places], dim=1)[self.rank :: self.world_size]
         for part in torch.split(own, _HELD_OUT_BATCH[self.device.type]):
-            yield Share(self._batch(self._pixels(part[:, 0]), part, None), 1.0, len(part))
+            yield LocalBatch(self._batch(self._pixels(part[:, 0]), part, None), 1.0, len(part))
 
     def _order(self, samples: Samples, epoch: int) -> Tensor:
         ids = torch.from_numpy(samples)

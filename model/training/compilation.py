@@ -48,7 +48,7 @@ def compilations() -> dict[str, int]:
     }
 
 
-def how(device: torch.device) -> str:
+def status(device: torch.device) -> str:
     """Whether what this process was asked to compile for a device is compiled.
 
     Returns:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from model.augment.cache import Augmented
+from model.augment.cache import AugmentedCache
 from model.epoch_row import EpochRow
 
 
@@ -59,7 +59,7 @@ class TrainContext(Protocol):
         """Whether to train through `torch.compile`: the same to rounding, after a first wait."""
 
     @property
-    def augmented(self) -> Augmented:
+    def augmented(self) -> AugmentedCache:
         """Augmented images of the trials before, and of this one for the next."""
 
     def resume(self) -> Checkpoint | None:
@@ -87,7 +87,7 @@ class LocalContext:
     world_size: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     compiled: bool = False
-    augmented: Augmented = field(default_factory=Augmented)
+    augmented: AugmentedCache = field(default_factory=AugmentedCache)
     parent: dict[str, Tensor] | None = None
     checkpoint: Checkpoint | None = None
     rows: list[EpochRow] = field(default_factory=list)

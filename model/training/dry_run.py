@@ -10,7 +10,7 @@ from model.data.image_set import ImageSet
 Recipe = PretrainRecipe | FinetuneRecipe
 
 
-def rehearsed(recipe: Recipe, epochs: int = 1, steps: int = 1) -> Recipe:
+def dry_run_recipe(recipe: Recipe, epochs: int = 1, steps: int = 1) -> Recipe:
     """The recipe for noise: so many epochs of so many whole batches, at a constant rate."""
     still = ScheduleConfig(warmup_epochs=0, decay_epochs=0)
     train = recipe.train.model_copy(update={"epochs": epochs, "schedule": still})
@@ -22,7 +22,7 @@ def rehearsed(recipe: Recipe, epochs: int = 1, steps: int = 1) -> Recipe:
     return recipe.model_copy(update={"train": train, "data": data})
 
 
-def noise(recipe: Recipe) -> ImageSet:
+def random_images(recipe: Recipe) -> ImageSet:
     """Images for a rehearsed recipe, all of one class; the last is held out."""
     assert recipe.data.train_per_class is not None
     count, side = recipe.data.train_per_class + 1, recipe.data.image_size

@@ -19,10 +19,10 @@ from model.data.image_set import ImageSet, Splits, split
 from model.device import use_ieee
 from model.epoch_row import EpochRow
 from model.objectives.objectives import Objective, build_objective, start_from_parent
-from model.training.batches import Feed, Samples
+from model.training.batches import BatchLoader, Samples
 from model.training.compilation import as_compiled, as_written, compile_in_place
 from model.training.context import Checkpoint, TrainContext, on_cpu
-from model.training.metrics import Tally
+from model.training.metrics import RunningMetrics
 from model.training.schedule import learning_rate
 
 
@@ -48,7 +48,7 @@ def fit(
         compile_in_place(objective.network)
     splits = split(images, recipe.data)
     ranks = context.rank, context.world_size
-    feed = Feed(images, recipe, *ranks, context.device, context.augmented)
+    feed = BatchLoader(images, recipe, *ranks, context.device, context.augmented)
     _agree(done, context)
     parallel = _parallel(objective, context)
     trainer = _Trainer(recipe.train, objective, optimizer, feed, parallel, context.compiled)
@@ -120,7 +120,7 @@ class _Trainer:
     config: TrainConfig
     objective: Objective
     optimizer: torch.optim.Optimizer
-    feed: Feed
+    feed: BatchLoader
     parallel: nn.Module
     """The objective as the gradient sees it: itself, or wrapped for several workers."""
     compiles: bool
@@ -155,7 +155,7 @@ class _Trainer:
 
     def _train(self, epoch: int, steps: int, train: Samples) -> dict[str, Any]:
         self.objective.train()
-        tally = Tally(self.feed.device)
+        tally = RunningMetrics(self.feed.device)
         for step, share in enumerate(self.feed.training(train, epoch), (epoch - 1) * steps):
             rate = self._rate(step, steps)
             for group in self.optimizer.param_groups:
@@ -176,14 +176,14 @@ class _Trainer:
         if not len(samples):
             return {"loss": None, "accuracy": None}
         self.objective.eval()
-        tally = Tally(self.feed.device)
+        tally = RunningMetrics(self.feed.device)
         for share in self.feed.held_out(samples):
             with self._autocast(), self._compiled(False):
                 # The last step taken is to blame where held-out images have no finite loss.
                 tally.add(self.objective(share.batch), share, epoch * steps - 1)
         return self._means(tally, epoch, steps)
 
-    def _means(self, tally: Tally, epoch: int, steps: int) -> dict[str, Any]:
+    def _means(self, tally: RunningMetrics, epoch: int, steps: int) -> dict[str, Any]:
         totals = tally.reduce(self.feed.world_size)
         if totals.bad_step is not None:
             raise Diverged(

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from model.objectives.objectives import Scores
-from model.training.batches import Share
+from model.training.batches import LocalBatch
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Totals:
         return {"loss": self.loss / self.count, "accuracy": accuracy}
 
 
-class Tally:
+class RunningMetrics:
     """Adds up scores on the device, so that the host waits once a pass and not once a step."""
 
     _NEVER = 2**62
@@ -36,7 +36,7 @@ class Tally:
         self._has_classes = False
 
     @torch.no_grad()
-    def add(self, scores: Scores, share: Share, step: int) -> None:
+    def add(self, scores: Scores, share: LocalBatch, step: int) -> None:
         """Count one share."""
         loss = scores.loss.double().sum()
         self._bad_step = torch.where(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # torch, which a finished study does not need
     pass
 
 
-def draw(plan: Plan, cache: Path) -> list[str]:
+def save_missing_pictures(plan: Plan, cache: Path) -> list[str]:
     """Work out the pictures of every finished pretraining that has none yet.
 
     Returns:

@@ -33,8 +33,8 @@ def doctor(
     from orchestrator.cluster.connection import configure
 
     configure(address)
-    from orchestrator.doctor.diagnose import consult, visit
+    from orchestrator.doctor.diagnose import diagnose, request_of
 
-    patient = visit(study, store, data, address, cache or default_cache())
-    healthy = consult(patient, Console())
+    patient = request_of(study, store, data, address, cache or default_cache())
+    healthy = diagnose(patient, Console())
     raise typer.Exit(0 if healthy else 1)

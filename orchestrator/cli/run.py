@@ -43,7 +43,7 @@ def run(
     """Train what a study still lacks and write its tables. Run it again to go on after any end."""
     from orchestrator.cluster.connection import configure
     from orchestrator.run.driver import RunOptions, print_line, run_study
-    from orchestrator.run.signals import Interrupts
+    from orchestrator.run.signals import SignalHandler
 
     configure(address)
     made = make_plan(study, store, data)
@@ -63,7 +63,7 @@ def run(
         dashboard=dashboard,
         command=shlex.join(["maskgrid", *sys.argv[1:]]),
     )
-    interrupts = Interrupts()
+    interrupts = SignalHandler()
     with interrupts.caught():
         try:
             done = run_study(made, options, console, interrupts)

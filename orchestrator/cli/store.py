@@ -14,7 +14,7 @@ from model.errors import InputError
 from orchestrator.cli.options import DEFAULT_STORE, StoreUri
 from orchestrator.store.cleanup import delete as delete_trials
 from orchestrator.store.cleanup import delete_ray_files
-from orchestrator.store.inventory import Stock, StoredTrial, open_store, take_stock
+from orchestrator.store.inventory import Inventory, StoredTrial, open_store, scan
 from orchestrator.store.study_registry import forget as forget_study
 
 app = typer.Typer(no_args_is_help=True, help="See what lies in a store; delete what nobody needs.")
@@ -29,13 +29,13 @@ def list_trials(
 ) -> None:
     """Show every trial in a store: its state, its size and which studies use it."""
     ledger = open_store(store)
-    stock = take_stock(ledger)
+    inventory = scan(ledger)
     if as_json:
-        typer.echo(json.dumps(_as_json(ledger.store.name, stock), indent=2))
+        typer.echo(json.dumps(_as_json(ledger.store.name, inventory), indent=2))
         return
     console = Console()
-    console.print(_table(stock))
-    for line in _totals(stock):
+    console.print(_table(inventory))
+    for line in _totals(inventory):
         console.print(line, highlight=False, markup=False)
 
 
@@ -59,10 +59,10 @@ def delete(
     """Delete whole trials, or what Ray left; asks first."""
     _check(keys or [], unused, ray_files, force)
     ledger = open_store(store)
-    stock = take_stock(ledger)
-    chosen = stock.unused if unused else stock.named(keys or [], force)
+    inventory = scan(ledger)
+    chosen = inventory.unused if unused else inventory.select(keys or [], force)
     said = [_with_size(chosen)] if chosen else []
-    said += [f"Ray's own files, {decimal(stock.ray_bytes)}"] if ray_files else []
+    said += [f"Ray's own files, {decimal(inventory.ray_bytes)}"] if ray_files else []
     if not said:
         typer.echo("nothing to delete")
         return
@@ -70,7 +70,7 @@ def delete(
         typer.echo("nothing deleted")
         return
     if ray_files:
-        delete_ray_files(ledger, stock)
+        delete_ray_files(ledger, inventory)
     deleted, unknown = delete_trials(ledger, [trial.key for trial in chosen], force)
     _tell(chosen, deleted, unknown)
 
@@ -112,7 +112,7 @@ def _tell(chosen: list[StoredTrial], deleted: list[str], unknown: list[str]) -> 
         typer.echo(f"kept {name}: not a file of maskgrid's")
 
 
-def _table(stock: Stock) -> Table:
+def _table(inventory: Inventory) -> Table:
     table = Table(box=None, padding=(0, 1), show_edge=False, header_style="bold")
     for column in ("trial", "state"):
         table.add_column(column, no_wrap=True)
@@ -120,20 +120,22 @@ def _table(stock: Stock) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("used by", overflow="fold")
     # What may be deleted stands together, at the end.
-    for trial in sorted(stock.trials.values(), key=lambda trial: (not trial.used_by, trial.key)):
+    for trial in sorted(
+        inventory.trials.values(), key=lambda trial: (not trial.used_by, trial.key)
+    ):
         weights = "-" if trial.weights_bytes is None else decimal(trial.weights_bytes)
         users = ", ".join(trial.used_by) or f"[dim]{_NOBODY}[/]"
         table.add_row(trial.key, trial.state, decimal(trial.bytes), weights, users)
     return table
 
 
-def _totals(stock: Stock) -> list[str]:
-    everything = list(stock.trials.values())
+def _totals(inventory: Inventory) -> list[str]:
+    everything = list(inventory.trials.values())
     unused = [trial for trial in everything if not trial.used_by]
     return [
         _with_size(everything),
         f"of them used by {_NOBODY}: {_with_size(unused)}",
-        f"Ray's own files: {decimal(stock.ray_bytes)}",
+        f"Ray's own files: {decimal(inventory.ray_bytes)}",
     ]
 
 
@@ -145,11 +147,11 @@ def _counted(number: int) -> str:
     return f"{number} trial" if number == 1 else f"{number} trials"
 
 
-def _as_json(name: str, stock: Stock) -> dict[str, Any]:
-    trials = [{"key": t.key, "kind": t.kind, **asdict(t)} for t in stock.trials.values()]
+def _as_json(name: str, inventory: Inventory) -> dict[str, Any]:
+    trials = [{"key": t.key, "kind": t.kind, **asdict(t)} for t in inventory.trials.values()]
     return {
         "store": name,
-        "studies": list(stock.studies),
+        "studies": list(inventory.studies),
         "trials": trials,
-        "ray_bytes": stock.ray_bytes,
+        "ray_bytes": inventory.ray_bytes,
     }

@@ -43,17 +43,17 @@ def most_on_one(room: list[Node], cpus_per_worker: int, trials: int) -> int | No
 
 def _probed(plan: Plan, waiting: list[str], most: int, cache: Path, console: Console) -> int:
     """As many as is fastest for each kind of trial: a kind may need more memory than the other."""
-    from orchestrator.cluster.gpu_sharing_probe import Setting, rates_of
+    from orchestrator.cluster.gpu_sharing_probe import ProbeSettings, probe
 
     runtime = plan.study.runtime
     kinds = {plan.graph.trials[key].kind: plan.graph.trials[key] for key in reversed(waiting)}
     resident = load(plan.study.data, cache).images.nbytes
-    setting = Setting(runtime.cpus_per_worker, runtime.compile != "off", True, resident)
+    setting = ProbeSettings(runtime.cpus_per_worker, runtime.compile != "off", True, resident)
     for kind, trial in kinds.items():
         if most == 1:
             break
         with console.status(f"measuring how many {kind} trials can share a GPU"):
-            rates = rates_of(trial, most, setting)
+            rates = probe(trial, most, setting)
         told = ", ".join(f"{count}: {rate:,.0f} images/s" for count, rate in rates.items() if rate)
         console.print(f"{kind} trials on one GPU: {told or 'not measured'}", highlight=False)
         most = max(rates)

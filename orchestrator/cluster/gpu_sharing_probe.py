@@ -19,7 +19,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from model.epoch_row import EpochRow
 from model.training.context import Checkpoint, LocalContext
-from model.training.dry_run import Recipe, noise, rehearsed
+from model.training.dry_run import Recipe, dry_run_recipe, random_images
 from model.training.fit import fit
 from orchestrator.study.graph import TrialSpec
 
@@ -30,7 +30,7 @@ _PATIENCE = 180.0  # processes start, and networks may be compiled
 _ENDLESS = 10**6
 
 
-def best(rate: Callable[[int], float], most: int) -> dict[int, float]:
+def rates_until_no_gain(rate: Callable[[int], float], most: int) -> dict[int, float]:
     """Images a second by trials at once, until more no longer gain; the last that gained is best.
 
     Args:
@@ -49,7 +49,7 @@ def best(rate: Callable[[int], float], most: int) -> dict[int, float]:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ProbeSettings:
     """What a rehearsal has in common with its trial."""
 
     cpus: int
@@ -61,19 +61,21 @@ class Setting:
     """Bytes of images that each process holds on the device."""
 
 
-def rates_of(trial: TrialSpec, most: int, setting: Setting) -> dict[int, float]:
-    """See `best` and `together`."""
+def probe(trial: TrialSpec, most: int, setting: ProbeSettings) -> dict[int, float]:
+    """See `rates_until_no_gain` and `images_per_second`."""
 
     def rate(count: int) -> float:
         try:
-            return together(trial.recipe, count, setting)
+            return images_per_second(trial.recipe, count, setting)
         except Exception:  # too little memory shows in many ways
             return 0.0
 
-    return best(rate, most)
+    return rates_until_no_gain(rate, most)
 
 
-def together(recipe: Recipe, count: int, setting: Setting, seconds: float = 5.0) -> float:
+def images_per_second(
+    recipe: Recipe, count: int, setting: ProbeSettings, seconds: float = 5.0
+) -> float:
     """Images a second of so many processes on one GPU of the connected cluster, on noise.
 
     Args:
@@ -96,9 +98,9 @@ def together(recipe: Recipe, count: int, setting: Setting, seconds: float = 5.0)
 class _Rehearsal:
     """One process that trains."""
 
-    def __init__(self, recipe: Recipe, setting: Setting) -> None:
+    def __init__(self, recipe: Recipe, setting: ProbeSettings) -> None:
         torch.set_num_threads(setting.cpus)
-        self.recipe = rehearsed(recipe, _ENDLESS, _STEPS)
+        self.recipe = dry_run_recipe(recipe, _ENDLESS, _STEPS)
         self.compiled = setting.compiled
         self.device = torch.device("cuda" if setting.gpu else "cpu")
         self.resident = torch.empty(setting.resident, dtype=torch.uint8, device=self.device)
@@ -107,7 +109,7 @@ class _Rehearsal:
         """Images a second over so many seconds after a first epoch; 0 seconds only warms up."""
         context = _Timed(device=self.device, compiled=self.compiled, seconds=seconds)
         with suppress(_Enough):
-            fit(self.recipe, noise(self.recipe), context)
+            fit(self.recipe, random_images(self.recipe), context)
         return context.images / context.taken if context.images else 0.0
 
 

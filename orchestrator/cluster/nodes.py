@@ -18,7 +18,7 @@ from orchestrator.cluster.allotment import Node
 AUTOSCALER_CONFIG = Path("~/ray_bootstrap_config.yaml")
 
 
-def with_those_to_come(alive: list[Node], config: Path = AUTOSCALER_CONFIG) -> list[Node]:
+def with_autoscaler_nodes(alive: list[Node], config: Path = AUTOSCALER_CONFIG) -> list[Node]:
     """The live nodes and those that the autoscaler may add; only the live ones without one."""
     try:
         found = yaml.safe_load(config.expanduser().read_text())
@@ -48,6 +48,6 @@ def nodes() -> list[Node]:
     return [Node(int(has.get("CPU", 0)), has.get("GPU", 0.0)) for has in alive]
 
 
-def on_any_node(cache: Path) -> str:
+def portable_path(cache: Path) -> str:
     """A path that every node can follow: below its own home where the cache is below ours."""
     return str(cache) if cache.parts[:1] == ("~",) else str(cache.resolve())

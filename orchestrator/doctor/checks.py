@@ -22,13 +22,13 @@ class Check:
     where: str
     """A node, or `cluster`."""
     found: str
-    mend: str | None = None
+    fix: str | None = None
     """What to do about it; None if all is well."""
 
     @property
     def passed(self) -> bool:
         """Whether all is well."""
-        return self.mend is None
+        return self.fix is None
 
 
 @dataclass(frozen=True)

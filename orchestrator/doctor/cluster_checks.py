@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 120.0
 _COMPILING_SECONDS = 300.0
 
 
-def rounds(
+def check_cluster(
     study: StudySpec, trials: list[TrialSpec], store: Store, cache: str, dashboard: str | None
 ) -> Iterator[Check]:
     """Every check of the connected cluster, each as soon as it is known.
@@ -42,7 +42,7 @@ def rounds(
     gpus = sum(kind.gpus for kind in kinds.values())
     cpus = sum(kind.cpus for kind in kinds.values())
     yield Check("nodes", "cluster", f"{len(nodes)} alive, {cpus} CPUs, {gpus} GPUs")
-    yield checks.working_directory(travelling(Path.cwd()))
+    yield checks.working_directory(working_directory_size(Path.cwd()))
     told, marks = _examined(study.data, nodes, store, cache)
     yield checks.authentication(told, _status(dashboard) if dashboard else None)
     yield checks.same_gpus(kinds)
@@ -131,7 +131,7 @@ def _status(dashboard: str) -> int | None:
     return None
 
 
-def travelling(folder: Path) -> int | None:
+def working_directory_size(folder: Path) -> int | None:
     """Bytes that `ray job submit --working-dir` would pack, by Ray's own rules; None if unknown."""
     try:
         from ray._private.runtime_env.packaging import _dir_travel

@@ -13,7 +13,7 @@ from model.config.training import FinetuneConfig, PretrainConfig
 from model.errors import InputError
 from orchestrator.cluster.allotment import allot
 from orchestrator.cluster.connection import LOCAL, connected
-from orchestrator.cluster.nodes import on_any_node, with_those_to_come
+from orchestrator.cluster.nodes import portable_path, with_autoscaler_nodes
 from orchestrator.doctor.checks import Check
 from orchestrator.plan.plan import make_plan
 from orchestrator.store.store import Store, StoreError
@@ -31,7 +31,7 @@ ANY_STUDY = StudySpec(
 
 
 @dataclass(frozen=True)
-class Visit:
+class DoctorRequest:
     """What is to be looked at, and where."""
 
     study: StudySpec
@@ -42,25 +42,27 @@ class Visit:
     cache: Path
 
 
-def visit(path: Path | None, store: str, data: Path | None, address: str, cache: Path) -> Visit:
+def request_of(
+    path: Path | None, store: str, data: Path | None, address: str, cache: Path
+) -> DoctorRequest:
     """A visit for a study, or for any.
 
     Raises:
         InputError: the study or the store is not understood.
     """
-    from orchestrator.study.space import cells
+    from orchestrator.study.space import expand_space
 
     if path:
         plan = make_plan(path, store, data, strict=False)
         study, graph = plan.study, plan.graph
     else:
-        study, graph = ANY_STUDY, expand(ANY_STUDY, cells(ANY_STUDY))
+        study, graph = ANY_STUDY, expand(ANY_STUDY, expand_space(ANY_STUDY))
     kinds = {trial.kind: trial for trial in reversed(graph.trials.values())}
     trials = [kinds[kind] for kind in sorted(kinds, reverse=True)]  # a pretraining comes first
-    return Visit(study, trials, Store(store), address, cache)
+    return DoctorRequest(study, trials, Store(store), address, cache)
 
 
-def consult(patient: Visit, console: Console) -> bool:
+def diagnose(patient: DoctorRequest, console: Console) -> bool:
     """Make every check, print the table, and say whether all is well.
 
     Raises:
@@ -73,13 +75,13 @@ def consult(patient: Visit, console: Console) -> bool:
     wrong = [check for check in checks if not check.passed]
     for check in wrong:
         console.print(f"{check.name}, {check.where}: {check.found}", highlight=False, markup=False)
-        console.print(f"  to mend it: {check.mend}", highlight=False, markup=False)
+        console.print(f"  to mend it: {check.fix}", highlight=False, markup=False)
     console.print(f"{len(checks) - len(wrong)} of {len(checks)} checks passed", highlight=False)
     return not wrong
 
 
-def _checks(patient: Visit, dashboard: str | None) -> Iterator[Check]:
-    from orchestrator.doctor.cluster_checks import rounds
+def _checks(patient: DoctorRequest, dashboard: str | None) -> Iterator[Check]:
+    from orchestrator.doctor.cluster_checks import check_cluster
 
     yield _room(patient)
     try:
@@ -87,15 +89,15 @@ def _checks(patient: Visit, dashboard: str | None) -> Iterator[Check]:
     except (InputError, StoreError) as error:
         yield Check("store", "here", str(error), "--store: a folder or bucket that you may write")
         return
-    cache = on_any_node(patient.cache)
-    yield from rounds(patient.study, patient.trials, patient.store, cache, dashboard)
+    cache = portable_path(patient.cache)
+    yield from check_cluster(patient.study, patient.trials, patient.store, cache, dashboard)
 
 
-def _room(patient: Visit) -> Check:
+def _room(patient: DoctorRequest) -> Check:
     from orchestrator.cluster.nodes import nodes
 
     local = patient.address == LOCAL
-    room = nodes() if local else with_those_to_come(nodes())
+    room = nodes() if local else with_autoscaler_nodes(nodes())
     try:
         found = allot(patient.study.runtime, room, local)
     except InputError as error:

@@ -106,14 +106,14 @@ def few_steps(trial: TrialSpec, gpu: bool, compiled: bool) -> str:
     """
     import torch
 
-    from model.training.compilation import how
+    from model.training.compilation import status
     from model.training.context import LocalContext
-    from model.training.dry_run import noise, rehearsed
+    from model.training.dry_run import dry_run_recipe, random_images
     from model.training.fit import fit
 
     device = torch.device("cuda" if gpu else "cpu")
     # CUDA graphs warm up in the first step, are recorded in the second and replayed in the third.
-    recipe = rehearsed(trial.recipe, steps=3 if compiled else 1)
-    fit(recipe, noise(recipe), LocalContext(device=device, compiled=compiled))
+    recipe = dry_run_recipe(trial.recipe, steps=3 if compiled else 1)
+    fit(recipe, random_images(recipe), LocalContext(device=device, compiled=compiled))
     where = torch.cuda.get_device_name(device) if gpu else "CPU"
-    return f"{where}, compiled: {how(device)}" if compiled else where
+    return f"{where}, compiled: {status(device)}" if compiled else where

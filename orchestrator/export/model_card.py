@@ -31,12 +31,13 @@ def card(ledger: Ledger, key: str, config: ExportConfig) -> str:
     """The card of a trial that is done, as Markdown; names no machine, user or path."""
     spec, outcome, rows = ledger.spec(key), ledger.outcome(key), ledger.rows(key)
     assert outcome is not None and rows, key
+    fills = ledger.naive_fill_losses(key)
     parts = [
         f"---\n{_yaml(_head(spec, rows[-1]))}---",
         f"# {key}",
         _what(spec, config),
         f"## Use\n\n{_input(config)}\n\n```python\n{snippet(config)}```",
-        f"## Results\n\n{_results(spec, config.num_classes, rows[-1], ledger.yardsticks(key))}",
+        f"## Results\n\n{_results(spec, config.num_classes, rows[-1], fills)}",
         f"## Images\n\n{_images(spec.recipe.data, rows[-1], config)}",
         f"## Recipe\n\n{_recipes(ledger, spec)}",
         f"## Origin\n\n{_origin(spec, outcome, len(ledger.attempts(key)))}",

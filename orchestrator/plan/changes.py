@@ -12,7 +12,7 @@ from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.store.study_registry import Remembered, note_of, place_of, recall_readable
+from orchestrator.store.study_registry import StudyRecord, load_readable, record_of, slot_for
 
 _NAMED = 6  # cells of a list that are named one by one
 
@@ -37,8 +37,8 @@ def show(plan: Plan, console: Console) -> None:
 
 def lines(plan: Plan) -> list[str]:
     """A headline and what changed, one thing a line; empty where nothing did."""
-    new = note_of(plan.study, plan.graph)
-    label, old = place_of(plan.ledger.store, new)
+    new = record_of(plan.study, plan.graph)
+    label, old = slot_for(plan.ledger.store, new)
     if old is None:
         return _of_namesake(label, new.name)
     if plan.warning:
@@ -47,7 +47,7 @@ def lines(plan: Plan) -> list[str]:
     return [f"since {label} last ran in this store:", *told] if told else []
 
 
-def changes(old: Remembered, new: Remembered, before: Asked, now: Asked) -> list[Change]:
+def changes(old: StudyRecord, new: StudyRecord, before: Asked, now: Asked) -> list[Change]:
     """Recipe fields in which a cell's trials differ, by path; empty for equal trials."""
     found: dict[str, Change] = {}
     if bool(before[0]) != bool(now[0]):
@@ -71,7 +71,7 @@ def _of_namesake(label: str, name: str) -> list[str]:
     ]
 
 
-def _of_cells(old: Remembered, new: Remembered) -> list[str]:
+def _of_cells(old: StudyRecord, new: StudyRecord) -> list[str]:
     before, now = _by_name(old), _by_name(new)
     told = []
     for what, here, there in (("added", now, before), ("removed", before, now)):
@@ -96,7 +96,7 @@ def _is_missing(name: str, here: Cells, there: Cells) -> bool:
     return name not in there and here[name] not in there.values()
 
 
-def _reason(old: Remembered, new: Remembered, found: list[Change]) -> str:
+def _reason(old: StudyRecord, new: StudyRecord, found: list[Change]) -> str:
     if old.recipe_version != new.recipe_version:
         found = [*found, ("recipe version", str(old.recipe_version), str(new.recipe_version))]
     said = [
@@ -106,13 +106,13 @@ def _reason(old: Remembered, new: Remembered, found: list[Change]) -> str:
     return ", ".join(said) or "for no reason that the store remembers"
 
 
-def _of_seeds(old: Remembered, new: Remembered) -> list[str]:
+def _of_seeds(old: StudyRecord, new: StudyRecord) -> list[str]:
     before, now = ({asked.seed for asked in note.cells} for note in (old, new))
     told = [("seeds added", now - before), ("seeds removed", before - now)]
     return [f"{what}: {', '.join(map(str, sorted(seeds)))}" for what, seeds in told if seeds]
 
 
-def _of_trials(plan: Plan, label: str, old: Remembered, new: Remembered) -> list[str]:
+def _of_trials(plan: Plan, label: str, old: StudyRecord, new: StudyRecord) -> list[str]:
     asked = [key for key in new.trials if key not in old.trials]
     there = sum(plan.board.states[key] is State.CACHED for key in asked)
     told = []
@@ -139,14 +139,14 @@ def _parents_without_weights(plan: Plan) -> list[str]:
 
 def _left_unused(store: Store, label: str, left: set[str]) -> int:
     """How many of the trials that one study no longer asks for lie there, used by no other."""
-    for other, note in recall_readable(store).items() if left else ():
+    for other, note in load_readable(store).items() if left else ():
         if note is None:
             return 0  # it may use any of them
         left = left - note.trials.keys() if other != label else left
     return sum(store.read(Paths.spec(key)) is not None for key in left)
 
 
-def _by_name(note: Remembered) -> Cells:
+def _by_name(note: StudyRecord) -> Cells:
     found: Cells = defaultdict(dict)
     for asked in note.cells:
         found[asked.cell][asked.seed] = (asked.pretrain, asked.finetune)

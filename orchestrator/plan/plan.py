@@ -80,10 +80,12 @@ def make_plan(
     Raises:
         InputError: the study, its images or the store are not usable.
     """
-    from orchestrator.study.space import cells  # Ray: not needed to say that a study is wrong
+    from orchestrator.study.space import (
+        expand_space,  # Ray: not needed to say that a study is wrong
+    )
 
     study, warning = _with_images(_located(read(path, data), data), strict)
-    graph = expand(study, cells(study))
+    graph = expand(study, expand_space(study))
     ledger = Ledger(Store(store))
     ledger.store.check(existing)
     return Plan(study, graph, ledger, board_of(graph, ledger), warning)

@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.console import Console
 
 from model.errors import InputError
-from orchestrator.analysis.naive_fills import measure
-from orchestrator.analysis.reconstructions import draw
+from orchestrator.analysis.naive_fills import save_missing_losses
+from orchestrator.analysis.reconstructions import save_missing_pictures
 from orchestrator.plan.plan import Plan
 from orchestrator.report.formats.terminal import print_results
 from orchestrator.report.records.collect import Records, collect
@@ -49,8 +49,8 @@ def print_written(
 def _work_out(plan: Plan, cache: Path, console: Console) -> None:
     """What the tables can do without: yardsticks of the losses, and pictures."""
     try:
-        measure(plan, cache)
-        if lost := draw(plan, cache):
+        save_missing_losses(plan, cache)
+        if lost := save_missing_pictures(plan, cache):
             console.print(f"no pictures of {len(lost)} trials: {lost[0]}", markup=False)
     except (InputError, OSError) as error:
         console.print(f"yardsticks or pictures are missing: {error}", markup=False)

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from model.errors import InputError
-from orchestrator.report.figures.stale import left_over
+from orchestrator.report.figures.stale import stale_files
 from orchestrator.report.formats.documents import to_latex, to_markdown
 from orchestrator.report.formats.parquet_csv import (
     COMPARISONS,
@@ -22,7 +22,7 @@ from orchestrator.report.page.page import page
 from orchestrator.report.records.collect import Records
 from orchestrator.report.tables import verdicts
 from orchestrator.report.tables.comparisons import all_comparisons
-from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.store.schemas import table_of, to_parquet
 from orchestrator.store.store import Store
@@ -47,7 +47,7 @@ def prepare(folder: Path) -> Store:
 
 def write_results(
     study: StudySpec, records: Records, folder: Path, redraw: bool = True
-) -> list[Filled]:
+) -> list[FilledTable]:
     """Write records, tables, comparisons, verdicts, figures and the page; return the tables.
 
     Args:
@@ -66,7 +66,7 @@ def write_results(
         for name, content in drawn.items():
             store.write(name, content)
         # What an edit has taken out of the study is no longer shown.
-        for name in list(left_over(store, set(drawn))):
+        for name in list(stale_files(store, set(drawn))):
             store.delete(name)
     return filled
 
@@ -82,7 +82,7 @@ def _recorded(study: StudySpec, records: Records) -> dict[str, bytes]:
     return {result_files.STUDY: study_yaml(study).encode(), **files}
 
 
-def _told(tables: list[Filled], found: list[Verdict]) -> dict[str, bytes]:
+def _told(tables: list[FilledTable], found: list[Verdict]) -> dict[str, bytes]:
     """What the records say, as data and as text."""
     files = {
         f"{filled.table.name}.{ending}": content
@@ -101,7 +101,7 @@ def _told(tables: list[Filled], found: list[Verdict]) -> dict[str, bytes]:
 
 
 def _drawn(
-    study: StudySpec, records: Records, tables: list[Filled], found: list[Verdict]
+    study: StudySpec, records: Records, tables: list[FilledTable], found: list[Verdict]
 ) -> Iterator[tuple[str, bytes]]:
     """What the records look like: the figures, and the page that shows everything."""
     from orchestrator.report.figures.all_figures import figures  # matplotlib
@@ -127,7 +127,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def as_files(filled: Filled) -> dict[str, bytes]:
+def as_files(filled: FilledTable) -> dict[str, bytes]:
     """A table in every format, by the ending of its file's name."""
     data = to_arrow(filled)
     return {

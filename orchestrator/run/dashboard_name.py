@@ -8,7 +8,7 @@ from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 from ray.train.v2._internal.execution.worker_group import WorkerGroup
 
 
-class Named(WorkerGroupCallback):
+class DashboardName(WorkerGroupCallback):
     """Runs an empty task called `execute.NAME` on every worker, whenever workers have started.
 
     Args:

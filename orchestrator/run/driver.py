@@ -10,17 +10,17 @@ from model.data.load import load
 from model.errors import InputError
 from orchestrator.cluster.allotment import allot
 from orchestrator.cluster.gpu_sharing import trials_per_gpu
-from orchestrator.cluster.nodes import on_any_node, with_those_to_come
+from orchestrator.cluster.nodes import portable_path, with_autoscaler_nodes
 from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan, with_retries
 from orchestrator.report.records.results_folder import refuse_another_study
 from orchestrator.report.refresh import write_and_print
 from orchestrator.report.write import prepare
-from orchestrator.run.signals import Interrupts, go_on, stop_tune
+from orchestrator.run.signals import SignalHandler, go_on, stop_tune
 from orchestrator.run.trackers.callbacks import check_trackers
 from orchestrator.store.provenance import of_code
 from orchestrator.store.retention import drop
-from orchestrator.store.study_registry import note_of, recall_all, remember
+from orchestrator.store.study_registry import load_all, record_of, save
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RunOptions:
 
 
 def run_study(
-    plan: Plan, options: RunOptions, console: Console, interrupts: Interrupts | None = None
+    plan: Plan, options: RunOptions, console: Console, interrupts: SignalHandler | None = None
 ) -> bool:
     """Train what the plan lacks, then write and print its tables; True if every trial is done.
 
@@ -51,7 +51,7 @@ def run_study(
             another study's; nothing was trained.
         StoreError: the store failed while the study ran; what ended before is kept.
     """
-    interrupts = interrupts or Interrupts()
+    interrupts = interrupts or SignalHandler()
     refuse_another_study(options.results, plan.study.name)
     check_trackers(plan.study.runtime, plan.ledger.store)
     plan.ledger.store.prepare()
@@ -61,7 +61,7 @@ def run_study(
         for data in plan.data_to_train_on:
             # What does not decode, or too few images of a class, is refused before any trial.
             split(load(data, options.cache), data)
-    remember(plan.ledger.store, note_of(plan.study, plan.graph))
+    save(plan.ledger.store, record_of(plan.study, plan.graph))
     with interrupts.doing(go_on):
         if plan.count(State.WAITING):
             _train(plan, options, console, interrupts)
@@ -73,7 +73,7 @@ def run_study(
     return plan.board.complete
 
 
-def _train(plan: Plan, options: RunOptions, console: Console, interrupts: Interrupts) -> None:
+def _train(plan: Plan, options: RunOptions, console: Console, interrupts: SignalHandler) -> None:
     from orchestrator.cluster.connection import (  # Ray, which a finished study does not need
         LOCAL,
         connected,
@@ -86,7 +86,7 @@ def _train(plan: Plan, options: RunOptions, console: Console, interrupts: Interr
 
         interrupts.catch_again()
         local = options.address == LOCAL
-        room = nodes() if local else with_those_to_come(nodes())
+        room = nodes() if local else with_autoscaler_nodes(nodes())
         sharing = trials_per_gpu(plan, room, options.cache, console)
         allotment = allot(plan.study.runtime, room, local, sharing)
         if plan.ledger.store.is_local and len(nodes()) > 1:
@@ -102,7 +102,7 @@ def _train(plan: Plan, options: RunOptions, console: Console, interrupts: Interr
         view = View(plan.study.name, plan.board, plan.ledger, allotment.concurrent)
         settings = {
             "store": plan.ledger.store.uri,
-            "cache": on_any_node(options.cache),
+            "cache": portable_path(options.cache),
             "provenance": of_code(),
         }
         with view.shown(console), interrupts.doing(stop_tune):
@@ -147,7 +147,7 @@ def drop_unkept(plan: Plan, console: Console) -> None:
     if policy == "all":
         return
     try:
-        studies = recall_all(plan.ledger.store).values()
+        studies = load_all(plan.ledger.store).values()
     except InputError as error:
         console.print(f"all weights stay: {error}", markup=False)
         return

@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from model.augment.cache import Augmented
+from model.augment.cache import AugmentedCache
 from model.epoch_row import EpochRow
 from model.errors import InputError
 from model.training.context import Checkpoint
@@ -17,19 +17,19 @@ from orchestrator.store.ledger import Ledger
 from orchestrator.study.graph import TrialSpec
 
 
-class Behind:
+class AsyncWriter:
     """One write at a time, in a thread of its own."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
         self._writing: Future[None] | None = None
 
-    def start(self, write: Callable[[], None]) -> None:
+    def submit(self, write: Callable[[], None]) -> None:
         """Start a write once the one before it is through; raises what that one raised."""
-        self.wait()
+        self.flush()
         self._writing = self._thread.submit(write)
 
-    def wait(self) -> None:
+    def flush(self) -> None:
         """Until nothing is being written; raises what the last write raised, once."""
         writing, self._writing = self._writing, None
         if writing:
@@ -37,7 +37,7 @@ class Behind:
 
 
 # What this process augmented: the inline executor trains one trial after the other in it.
-_AUGMENTED = Augmented()
+_AUGMENTED = AugmentedCache()
 
 
 class LedgerContext:
@@ -56,7 +56,7 @@ class LedgerContext:
         self.damaged: list[int] = []
         """Epochs of checkpoints that were found damaged and passed over."""
         self._rows: list[EpochRow] = []
-        self._behind = Behind()
+        self._writer = AsyncWriter()
         self._checkpoint = self._find()
 
     def _find(self) -> Checkpoint | None:
@@ -97,7 +97,7 @@ class LedgerContext:
         """
         self._rows.append(row)
         rows, copied = list(self._rows), checkpoint.copied()
-        self._behind.start(lambda: self._write(rows, copied))
+        self._writer.submit(lambda: self._write(rows, copied))
 
     def settle(self) -> None:
         """Wait for the last epoch's files.
@@ -105,7 +105,7 @@ class LedgerContext:
         Raises:
             StoreError: they could not be written.
         """
-        self._behind.wait()
+        self._writer.flush()
 
     def _write(self, rows: list[EpochRow], checkpoint: Checkpoint) -> None:
         self.ledger.require(self.trial.key)

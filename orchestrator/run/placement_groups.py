@@ -15,13 +15,13 @@ from ray.util.placement_group import (
 from orchestrator.store.ledger import Ledger
 
 
-def places_of_this_worker() -> str | None:
+def current_group_id() -> str | None:
     """Name of the placement group that the calling worker is in, for the note of its start."""
     group = get_current_placement_group()
     return group.id.hex() if group else None
 
 
-def free(ledger: Ledger, key: str) -> None:
+def remove_stale_groups(ledger: Ledger, key: str) -> None:
     """Give back what earlier starts of a trial, none of which is alive any more, still hold."""
     for note in ledger.notes(key):
         name = note.get("placement_group")

@@ -9,11 +9,11 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from orchestrator.plan.board import Board
-from orchestrator.run.coordination import Turns
+from orchestrator.run.coordination import RunCoordinator
 from orchestrator.store.store import StoreError
 
 
-class AmongTheLiving(FIFOScheduler):
+class PendingFirstScheduler(FIFOScheduler):
     """Tune's own order, without looking through all trials that ever ended for one to start."""
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
@@ -36,14 +36,14 @@ class GraphSearcher(Searcher):
     def __init__(
         self,
         board: Board,
-        turns: Turns,
+        coordinator: RunCoordinator,
         labels: dict[str, dict[str, Any]],
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self.broken: StoreError | None = None
         """Why the study had to stop: nothing can be kept any more."""
-        self._board, self._turns, self._labels = board, turns, labels
+        self._board, self._coordinator, self._labels = board, coordinator, labels
         self._stopping = stopping
         self._held: dict[str, str] = {}  # Tune's trial id -> our key
 
@@ -66,12 +66,12 @@ class GraphSearcher(Searcher):
     ) -> None:
         """Tune is through with a trial: believe the ledger about how it ended."""
         key = self._held.pop(trial_id)
-        ledger = self._turns.ledger
+        ledger = self._coordinator.ledger
         try:
             outcome = ledger.outcome(key)
             if outcome is None:  # if it could not be written, no other trial's can
                 ledger.store.probe()
-            self._turns.over(key)
+            self._coordinator.release(key)
         except StoreError as problem:
             self.broken = problem
             return
@@ -85,9 +85,9 @@ class GraphSearcher(Searcher):
         return self._stopping() or self.broken is not None
 
     def _next(self) -> str | None:
-        for key, outcome in self._turns.ended_elsewhere().items():
+        for key, outcome in self._coordinator.finished_elsewhere().items():
             self._board.finish(key, failure=outcome.failure)
-        return self._board.next_ready(self._turns.mine)
+        return self._board.next_ready(self._coordinator.try_start)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles what it is given, and we never restore it."""

@@ -15,7 +15,7 @@ STOPPING = b"\nstopping in good order; once more stops at once\n"
 AT_ONCE = b"\nstopped at once; what was written is kept\n"
 
 
-class Interrupts:
+class SignalHandler:
     """What a signal does, which depends on what is being done.
 
     Args:

@@ -12,10 +12,10 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from orchestrator.cluster.allotment import Allotment
 from orchestrator.cluster.connection import start_workers_within
-from orchestrator.run.dashboard_name import Named
+from orchestrator.run.dashboard_name import DashboardName
 from orchestrator.run.failures import OutOfMemory, advice, cause, lacks_memory
-from orchestrator.run.placement_groups import free
-from orchestrator.run.trial_names import readable
+from orchestrator.run.placement_groups import remove_stale_groups
+from orchestrator.run.trial_names import readable_name
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store, StoreError
@@ -38,7 +38,7 @@ def run_trial(config: dict[str, Any], settings: dict[str, Any]) -> None:
     if ledger.outcome(key):  # Tune tries a failed trial again; it would only fail again
         _conclude(ledger, key, [])
         return
-    settings = {**settings, "run_name": f"{settings['study']}-{readable(config)}"}
+    settings = {**settings, "run_name": f"{settings['study']}-{readable_name(config)}"}
     told = len(ledger.peek_rows(key))
     ended = threading.Event()
     errors: list[Exception] = []
@@ -72,7 +72,7 @@ def _execute(key: str, settings: dict[str, Any]) -> None:
         start_workers_within(_ELASTIC_PATIENCE)
 
     def train(config: dict[str, Any]) -> None:
-        free(Ledger(Store(config["store"])), key)
+        remove_stale_groups(Ledger(Store(config["store"])), key)
         _trainer(config, allotment, settings).fit()
 
     # Train starts lost workers again by itself, but nobody its controller.
@@ -97,7 +97,7 @@ def _trainer(
         run_config=RunConfig(
             name=settings["run_name"],
             storage_path=Store(settings["store"]).join(Paths.train),
-            callbacks=[Named(settings["run_name"])],  # type: ignore[list-item]
+            callbacks=[DashboardName(settings["run_name"])],  # type: ignore[list-item]
             # Ray declares the older class, but gives the one that has this limit: without it a
             # worker group that cannot start would be tried for ever.
             failure_config=FailureConfig(

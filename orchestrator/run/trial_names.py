@@ -10,7 +10,7 @@ _LONGEST = 80
 _NO_AXES = {"trial_key", "kind", "cell", "seed"}
 
 
-def readable(trial: Mapping[str, Any]) -> str:
+def readable_name(trial: Mapping[str, Any]) -> str:
     """`pretrain-4x4-20pct-s0-1a2b3c4d5e6f`: kind, cell, seed and the key's hash.
 
     Args:

@@ -8,11 +8,11 @@ from ray import tune
 
 from orchestrator.cluster.allotment import Allotment
 from orchestrator.plan.board import Board
-from orchestrator.run.coordination import Turns
-from orchestrator.run.searcher import AmongTheLiving, GraphSearcher
+from orchestrator.run.coordination import RunCoordinator
+from orchestrator.run.searcher import GraphSearcher, PendingFirstScheduler
 from orchestrator.run.trackers.callbacks import callbacks
 from orchestrator.run.trainable import run_trial
-from orchestrator.run.trial_names import readable
+from orchestrator.run.trial_names import readable_name
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
@@ -41,7 +41,9 @@ def run_graph(
         StoreError: the store failed; what ended before is kept.
     """
     leases = Leases(ledger.store)
-    searcher = GraphSearcher(board, Turns(ledger, leases), labels(study, board), stopping)
+    searcher = GraphSearcher(
+        board, RunCoordinator(ledger, leases), tune_columns(study, board), stopping
+    )
     with leases.renewed():
         _tuner(study, ledger, allotment, settings, searcher).fit()
     board.stop()
@@ -64,7 +66,7 @@ def _tuner(
         tune.with_resources(trainable, own),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=AmongTheLiving(),  # type: ignore[no-untyped-call]
+            scheduler=PendingFirstScheduler(),  # type: ignore[no-untyped-call]
             num_samples=-1,  # the searcher says when it is through
             max_concurrent_trials=allotment.concurrent,
             reuse_actors=True,
@@ -81,7 +83,7 @@ def _tuner(
     )
 
 
-def labels(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
+def tune_columns(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
     """What Tune's tables show of each trial besides its key: the values of its first cell."""
     shown: dict[str, dict[str, Any]] = {}
     for key, trial in board.graph.trials.items():
@@ -92,4 +94,4 @@ def labels(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
 
 
 def _trial_name(trial: Any) -> str:
-    return readable(trial.config)
+    return readable_name(trial.config)

@@ -16,11 +16,11 @@ import torch
 
 from model.data.image_set import ImageSet
 from model.data.load import load
-from model.training.compilation import how
+from model.training.compilation import status
 from model.training.fit import Diverged, fit
 from orchestrator.run.failures import outcome_of
 from orchestrator.run.ledger_context import LedgerContext
-from orchestrator.run.placement_groups import places_of_this_worker
+from orchestrator.run.placement_groups import current_group_id
 from orchestrator.store import provenance
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
@@ -41,7 +41,7 @@ def train_fn_per_worker(config: dict[str, Any]) -> None:
     ledger = Ledger(Store(config["store"]))
     context = LedgerContext(ledger.spec(config["trial_key"]), ledger, ray.train.torch.get_device())
     context.rank, context.world_size = ranks.get_world_rank(), ranks.get_world_size()
-    context.placement_group = places_of_this_worker()
+    context.placement_group = current_group_id()
     train_trial(context, config)
     # Ray keeps no rows of ours: one report, at the end, tells its dashboard that this run is over.
     ray.train.report({"trial_key": config["trial_key"]})
@@ -105,4 +105,4 @@ def _hardware(context: LedgerContext) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name(context.device) if context.device.type == "cuda" else None
     found = {**provenance.of_machine(), "gpu": gpu, "workers": context.world_size}
     # What cannot be compiled trains too, only slower: nothing else would tell.
-    return {**found, "compiled": how(context.device)} if context.compiled else found
+    return {**found, "compiled": status(context.device)} if context.compiled else found

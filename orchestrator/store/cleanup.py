@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from model.errors import InputError
-from orchestrator.store.inventory import Stock, users
+from orchestrator.store.inventory import Inventory, users
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.store.study_registry import recall_all
+from orchestrator.store.study_registry import load_all
 from orchestrator.store.trial_files import delete_trial
 
 _HASH_AT_END = re.compile(r"[0-9a-f]{12}$")
@@ -34,7 +34,7 @@ def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[li
     leases = Leases(store)
     with leases.renewed():
         held = [key for key in keys if leases.take(key)]
-        asked_for = {} if force else recall_all(store)
+        asked_for = {} if force else load_all(store)
         for key in held:
             if not users(asked_for, key):
                 unknown += delete_trial(store, key)
@@ -45,13 +45,13 @@ def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[li
     return deleted, unknown
 
 
-def delete_ray_files(ledger: Ledger, stock: Stock) -> None:
+def delete_ray_files(ledger: Ledger, inventory: Inventory) -> None:
     """Delete Ray's own folders in the store, TensorBoard's files among them.
 
     Raises:
         InputError: a run is at work in the store.
     """
-    if running := [key for key, trial in stock.trials.items() if trial.state == "running"]:
+    if running := [key for key, trial in inventory.trials.items() if trial.state == "running"]:
         raise InputError(f"Ray's files are in use: trial {running[0]} is being trained just now")
     for folder in Paths.ray:
         ledger.store.delete_folder(folder)

@@ -12,7 +12,7 @@ from orchestrator.store.leases import held
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.store.study_registry import Remembered, recall_all
+from orchestrator.store.study_registry import StudyRecord, load_all
 from orchestrator.store.trial_files import rank
 
 KEY = re.compile(r"[a-z]+-[0-9a-f]{12}")
@@ -40,7 +40,7 @@ class StoredTrial:
 
 
 @dataclass(frozen=True)
-class Stock:
+class Inventory:
     """All that lies in a store."""
 
     trials: dict[str, StoredTrial]
@@ -49,7 +49,7 @@ class Stock:
     ray_bytes: int
     """Size of what Ray left: state that is never read again, and TensorBoard's curves."""
 
-    def named(self, keys: Iterable[str], force: bool) -> list[StoredTrial]:
+    def select(self, keys: Iterable[str], force: bool) -> list[StoredTrial]:
         """The trials of some keys, all of which may be deleted.
 
         Args:
@@ -94,21 +94,21 @@ def open_store(uri: str) -> Ledger:
     return Ledger(store)
 
 
-def take_stock(ledger: Ledger) -> Stock:
+def scan(ledger: Ledger) -> Inventory:
     """Look through a store.
 
     Raises:
         InputError: a study's note cannot be read.
     """
-    notes = recall_all(ledger.store)
+    notes = load_all(ledger.store)
     sizes = _sizes_by_key(ledger.store)
     trials = {key: _stored(ledger, key, sizes[key], notes) for key in sorted(sizes)}
     ray = sum(sum(ledger.store.sizes(folder).values()) for folder in Paths.ray)
-    return Stock(trials, tuple(notes), ray)
+    return Inventory(trials, tuple(notes), ray)
 
 
 def _stored(
-    ledger: Ledger, key: str, sizes: dict[str, int], notes: dict[str, Remembered]
+    ledger: Ledger, key: str, sizes: dict[str, int], notes: dict[str, StudyRecord]
 ) -> StoredTrial:
     outcome = ledger.outcome(key)
     state: TrialState = outcome.state if outcome else "unfinished"
@@ -118,7 +118,7 @@ def _stored(
     return StoredTrial(key, state, sum(sizes.values()), weights, users(notes, key))
 
 
-def users(notes: dict[str, Remembered], key: str) -> tuple[str, ...]:
+def users(notes: dict[str, StudyRecord], key: str) -> tuple[str, ...]:
     """Labels of the studies that use a trial."""
     return tuple(label for label, note in notes.items() if key in note.trials)
 

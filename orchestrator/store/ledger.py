@@ -27,7 +27,7 @@ from orchestrator.store.store import Store, StoreError
 from orchestrator.study.graph import TrialSpec
 
 _NO_EPOCHS = schemas.EPOCHS.empty_table()
-YARDSTICKS = ("zero_fill", "mean_fill", "gaussian_fill")
+NAIVE_FILLS = ("zero_fill", "mean_fill", "gaussian_fill")
 
 
 class Outcome(Config):
@@ -141,17 +141,17 @@ class Ledger:
                 f"{Paths.trial(key)} it would be trained again"
             ) from None
 
-    def yardsticks(self, key: str) -> dict[str, float]:
+    def naive_fill_losses(self, key: str) -> dict[str, float]:
         """What restoring without learning costs on a trial's images and masks; empty if unknown."""
         try:
-            found = self.store.read_json(Paths.yardsticks(key)) or {}
+            found = self.store.read_json(Paths.naive_fill_losses(key)) or {}
         except ValueError:
             return {}
-        return {name: float(found[name]) for name in YARDSTICKS if name in found}
+        return {name: float(found[name]) for name in NAIVE_FILLS if name in found}
 
-    def save_yardsticks(self, key: str, losses: Mapping[str, float]) -> None:
+    def save_naive_fill_losses(self, key: str, losses: Mapping[str, float]) -> None:
         """Keep what restoring without learning costs on a trial's images and masks."""
-        self.store.write_json(Paths.yardsticks(key), dict(losses))
+        self.store.write_json(Paths.naive_fill_losses(key), dict(losses))
 
     def samples(self, key: str) -> pa.Table | None:
         """A pretrain trial's pictures; None where there are none, or none that can be read."""

@@ -42,7 +42,7 @@ class Paths:
         return f"{cls.trial(key)}/weights.safetensors"
 
     @classmethod
-    def yardsticks(cls, key: str) -> str:
+    def naive_fill_losses(cls, key: str) -> str:
         """What restoring without learning costs on a pretrain trial's images and masks."""
         return f"{cls.trial(key)}/yardsticks.json"
 

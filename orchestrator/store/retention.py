@@ -5,10 +5,10 @@ from functools import cache
 
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
-from orchestrator.store.study_registry import Remembered
+from orchestrator.store.study_registry import StudyRecord
 
 
-def drop(ledger: Ledger, studies: Iterable[Remembered], keys: Iterable[str]) -> list[str]:
+def drop(ledger: Ledger, studies: Iterable[StudyRecord], keys: Iterable[str]) -> list[str]:
     """Delete final weights that none of the studies keeps or waits for; returns whose."""
 
     @cache
@@ -25,7 +25,7 @@ def drop(ledger: Ledger, studies: Iterable[Remembered], keys: Iterable[str]) -> 
     return dropped
 
 
-def wanted(study: Remembered, done: Callable[[str], bool]) -> set[str]:
+def wanted(study: StudyRecord, done: Callable[[str], bool]) -> set[str]:
     """Trials whose weights a study wants to stay: by its policy, or for a child not done yet."""
     parents = {key: trial.parent for key, trial in study.trials.items() if trial.parent}
     waited_for = {parent for key, parent in parents.items() if not done(key)}

@@ -18,7 +18,7 @@ from orchestrator.study.runtime import KeepWeights
 from orchestrator.study.spec import Slug, StudySpec
 
 
-class AskedCell(Config):
+class RecordedCell(Config):
     """The trials that one cell asked for at one seed."""
 
     cell: str
@@ -27,24 +27,24 @@ class AskedCell(Config):
     finetune: str
 
 
-class AskedTrial(Config):
+class RecordedTrial(Config):
     """What was asked of one trial; where its images lay is left out."""
 
     parent: str | None
     recipe: dict[str, Any]
 
 
-class Remembered(Config):
+class StudyRecord(Config):
     """One study as it last ran."""
 
     name: Slug
     recipe_version: int
     keep_weights: KeepWeights
-    cells: tuple[AskedCell, ...]
-    trials: dict[str, AskedTrial]
+    cells: tuple[RecordedCell, ...]
+    trials: dict[str, RecordedTrial]
     """Every trial of the graph, parents included, by its key."""
 
-    def is_kin(self, other: "Remembered") -> bool:
+    def shares_trials_with(self, other: "StudyRecord") -> bool:
         """Whether the two can be one study before and after an edit: they share a cell or a trial.
 
         Every study has the same baseline, so that one tells nothing.
@@ -54,18 +54,18 @@ class Remembered(Config):
         return bool(shared or not ours or not theirs)
 
 
-def note_of(study: StudySpec, graph: TrialGraph) -> Remembered:
+def record_of(study: StudySpec, graph: TrialGraph) -> StudyRecord:
     """What a study asks for now."""
-    return Remembered(
+    return StudyRecord(
         name=study.name,
         recipe_version=RECIPE_VERSION,
         keep_weights=study.runtime.keep_weights,
         cells=tuple(
-            AskedCell(cell=a.cell.name, seed=a.seed, pretrain=a.pretrain, finetune=a.finetune)
+            RecordedCell(cell=a.cell.name, seed=a.seed, pretrain=a.pretrain, finetune=a.finetune)
             for a in graph.cells
         ),
         trials={
-            key: AskedTrial(
+            key: RecordedTrial(
                 parent=trial.parent,
                 recipe=trial.recipe.public(),
             )
@@ -80,7 +80,7 @@ def labels(store: Store) -> list[str]:
     return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
 
-def recall(store: Store, label: str) -> Remembered:
+def load(store: Store, label: str) -> StudyRecord:
     """What is remembered under a label.
 
     Raises:
@@ -88,7 +88,7 @@ def recall(store: Store, label: str) -> Remembered:
     """
     content = store.read(Paths.study(label))
     try:
-        return Remembered.model_validate_json(content or b"")
+        return StudyRecord.model_validate_json(content or b"")
     except ValidationError:
         raise InputError(
             f"store {store.name}: {Paths.study(label)} cannot be read, so nobody knows which "
@@ -96,42 +96,42 @@ def recall(store: Store, label: str) -> Remembered:
         ) from None
 
 
-def recall_all(store: Store) -> dict[str, Remembered]:
+def load_all(store: Store) -> dict[str, StudyRecord]:
     """Every study that the store remembers, by label.
 
     Raises:
         InputError: one of them cannot be read.
     """
-    return {label: recall(store, label) for label in labels(store)}
+    return {label: load(store, label) for label in labels(store)}
 
 
-def recall_readable(store: Store) -> dict[str, Remembered | None]:
-    """As `recall_all`, for those who go on without: None where a note cannot be read."""
+def load_readable(store: Store) -> dict[str, StudyRecord | None]:
+    """As `load_all`, for those who go on without: None where a note cannot be read."""
     return {label: _readable(store, label) for label in labels(store)}
 
 
-def place_of(store: Store, note: Remembered) -> tuple[str, Remembered | None]:
+def slot_for(store: Store, note: StudyRecord) -> tuple[str, StudyRecord | None]:
     """The label that a study's note belongs under, and what stands there from its last run.
 
     Another study that happens to have the same name keeps its own note; one that cannot be read
     may be replaced.
     """
-    notes = recall_readable(store).items()
+    notes = load_readable(store).items()
     found = {label: last for label, last in notes if label.partition("~")[0] == note.name}
     for label, last in found.items():
-        if last and last.is_kin(note):
+        if last and last.shares_trials_with(note):
             return label, last
     free = (note.name + (f"~{n}" if n > 1 else "") for n in itertools.count(1))
     return next(label for label in free if not found.get(label)), None
 
 
-def remember(store: Store, note: Remembered) -> None:
+def save(store: Store, note: StudyRecord) -> None:
     """Note what a study asks for now, in place of what it asked for last."""
-    label, _ = place_of(store, note)
+    label, _ = slot_for(store, note)
     store.write(Paths.study(label), note.model_dump_json().encode())
 
 
-def forget(store: Store, label: str) -> Remembered | None:
+def forget(store: Store, label: str) -> StudyRecord | None:
     """Remove a study's note, and return it if it could be read; no trial is touched.
 
     Raises:
@@ -145,8 +145,8 @@ def forget(store: Store, label: str) -> Remembered | None:
     return note
 
 
-def _readable(store: Store, label: str) -> Remembered | None:
+def _readable(store: Store, label: str) -> StudyRecord | None:
     try:
-        return recall(store, label)
+        return load(store, label)
     except InputError:
         return None

@@ -28,10 +28,10 @@ def read(path: Path, data: Path | None = None) -> StudySpec:
         raise StudyError(str(path), [_one_line(error)]) from None
     if data and isinstance(raw, dict) and isinstance(raw.get("data"), dict):
         raw["data"].setdefault("path", str(data))
-    return checked(raw, str(path))
+    return parse(raw, str(path))
 
 
-def checked(raw: Any, source: str) -> StudySpec:
+def parse(raw: Any, source: str) -> StudySpec:
     """A study from what was read of a file.
 
     Args:

@@ -11,6 +11,6 @@ README = "README.md"
 FILES = (STUDY, PAGE, TRIALS, EPOCHS, CELLS, SAMPLES, COMPARISONS, VERDICTS, VERDICTS_TEXT, README)
 
 
-def taken(table: str) -> str | None:
+def reserved_by(table: str) -> str | None:
     """A file that has a table's name but for its ending; None if there is none."""
     return next((name for name in FILES if name.rpartition(".")[0].lower() == table), None)

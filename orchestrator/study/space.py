@@ -10,7 +10,7 @@ from orchestrator.study.recipes import Cell, arm_cells
 from orchestrator.study.spec import Axis, Scalar, StudySpec
 
 
-def cells(study: StudySpec) -> list[Cell]:
+def expand_space(study: StudySpec) -> list[Cell]:
     """All cells of a study: baseline and arms first, then the search space as Tune expands it."""
     if not study.space:
         return arm_cells(study)

@@ -12,7 +12,7 @@ from model.config.images import DataConfig, SyntheticImages
 from model.config.network import ModelConfig
 from model.config.training import FinetuneConfig, PretrainConfig
 from model.errors import InputError
-from orchestrator.study.result_files import taken
+from orchestrator.study.result_files import reserved_by
 from orchestrator.study.runtime import Runtime
 
 Scalar = bool | int | float | str
@@ -119,7 +119,7 @@ class Table(Config):
     @classmethod
     def _no_file_of_ours(cls, name: str) -> str:
         # A table's files are named after it, and would replace what all tables are made from.
-        if file := taken(name):
+        if file := reserved_by(name):
             raise ValueError(f"the results folder has its own {file}; choose another name")
         return name
 

@@ -9,13 +9,13 @@ import safetensors.torch
 import torch
 from tiny_trials import images_of, train
 
-from model.analysis.reconstructions import COUNT, chosen
+from model.analysis.reconstructions import COUNT, chosen_positions
 from model.config.recipe import PretrainRecipe
 from model.data.image_set import ImageSet, split
 from model.objectives.objectives import Reconstruction
 from model.rng import Stream, uniform
-from model.training.batches import Feed
-from orchestrator.analysis.reconstructions import draw
+from model.training.batches import BatchLoader
+from orchestrator.analysis.reconstructions import save_missing_pictures
 from orchestrator.plan.board import board_of
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.report.records.collect import collect
@@ -46,7 +46,7 @@ def drawn(
     path = write_study(**change)
     (key,) = finish(plan_of(path, folder / "store"))
     plan = plan_of(path, folder / "store")
-    assert draw(plan, folder / "cache") == []
+    assert save_missing_pictures(plan, folder / "cache") == []
     table = plan.ledger.samples(key)
     assert table is not None and table.schema.equals(SAMPLES, check_metadata=True)
     return plan, key, table.to_pylist()
@@ -104,7 +104,7 @@ def test_pictures_are_what_went_through_the_network_in_validation(
     passing: list[tuple[Any, Any]] = []
     objective.network.register_forward_hook(lambda _, given, made: passing.append((given[0], made)))
     # The validation pass itself, over all of its images.
-    feed = Feed(image_set, recipe, 0, 1, torch.device("cpu"))
+    feed = BatchLoader(image_set, recipe, 0, 1, torch.device("cpu"))
     with torch.inference_mode():
         for share in feed.held_out(split(image_set, recipe.data).val):
             objective(share.batch)
@@ -121,11 +121,11 @@ def test_pictures_are_drawn_once(write_study: StudyWriter, tmp_path: Path) -> No
     plan, key, rows = drawn(write_study, tmp_path)
     # Without the weights: nothing is worked out again.
     plan.ledger.store.delete(Paths.weights(key))
-    assert draw(plan, tmp_path / "cache") == []
+    assert save_missing_pictures(plan, tmp_path / "cache") == []
     # Damaged ones are drawn again, if they can be.
     plan.ledger.store.write(Paths.samples(key), b"half a fi")
     assert plan.ledger.samples(key) is None
-    (reason,) = draw(plan, tmp_path / "cache")
+    (reason,) = save_missing_pictures(plan, tmp_path / "cache")
     assert f"trial {key}" in reason and "weights" in reason
     assert rows
 
@@ -133,11 +133,11 @@ def test_pictures_are_drawn_once(write_study: StudyWriter, tmp_path: Path) -> No
 def test_only_finished_pretrainings_have_pictures(write_study: StudyWriter, tmp_path: Path) -> None:
     path = write_study()
     plan = plan_of(path, tmp_path / "store")
-    assert draw(plan, tmp_path / "cache") == []
+    assert save_missing_pictures(plan, tmp_path / "cache") == []
     assert collect(plan.board, plan.ledger).samples is None
     keys = finish(plan)
     plan = plan_of(path, tmp_path / "store")
-    draw(plan, tmp_path / "cache")
+    save_missing_pictures(plan, tmp_path / "cache")
     assert [key for key in plan.graph.trials if plan.ledger.samples(key)] == keys
 
 
@@ -147,7 +147,7 @@ def test_records_gather_all_pictures_and_keep_originals_once(
     path = write_study()
     keys = finish(plan_of(path, tmp_path / "store"), 2)
     plan = plan_of(path, tmp_path / "store")
-    draw(plan, tmp_path / "cache")
+    save_missing_pictures(plan, tmp_path / "cache")
     found = collect(board_of(plan.graph, plan.ledger), plan.ledger).samples
     assert found is not None
     assert found["trial_key"].to_pylist() == [key for key in keys for _ in range(COUNT)]
@@ -158,8 +158,8 @@ def test_records_gather_all_pictures_and_keep_originals_once(
 
 def test_images_are_spread_over_the_classes() -> None:
     labels = np.arange(40) % 10
-    found = chosen(labels)
+    found = chosen_positions(labels)
     assert len(set(labels[found])) == COUNT
     assert (np.diff(found) > 0).all()
     # As many as there are.
-    assert chosen(np.zeros(2, np.int64)).tolist() == [0, 1]
+    assert chosen_positions(np.zeros(2, np.int64)).tolist() == [0, 1]

@@ -9,7 +9,7 @@ from checkout import ROOT
 
 from model.epoch_row import EpochRow
 from model.training.context import Checkpoint
-from orchestrator.cluster.gpu_sharing_probe import _Enough, _Timed, best
+from orchestrator.cluster.gpu_sharing_probe import _Enough, _Timed, rates_until_no_gain
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_most_images_a_second_win_and_one_is_never_beaten(
     rates: list[float], most: int, chosen: int
 ) -> None:
     told = dict(zip((1, 2, 4, 8), rates, strict=True))
-    found = best(told.__getitem__, most)
+    found = rates_until_no_gain(told.__getitem__, most)
     assert max(found) == chosen
     assert found == {count: rate for count, rate in told.items() if count <= chosen}
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from orchestrator.cluster.allotment import Node, allot
-from orchestrator.cluster.nodes import with_those_to_come
+from orchestrator.cluster.nodes import with_autoscaler_nodes
 from orchestrator.study.runtime import Runtime
 
 HEAD, GPU = Node(0, 0.0), Node(4, 1.0)
@@ -38,18 +38,18 @@ def test_nodes_to_come_are_counted_with_those_alive(
 ) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(CONFIG | change))
-    assert with_those_to_come(alive, path) == expected
+    assert with_autoscaler_nodes(alive, path) == expected
 
 
 def test_without_an_autoscaler_there_is_what_there_is(tmp_path: Path) -> None:
-    assert with_those_to_come([HEAD, GPU], tmp_path / "none.yaml") == [HEAD, GPU]
+    assert with_autoscaler_nodes([HEAD, GPU], tmp_path / "none.yaml") == [HEAD, GPU]
     (tmp_path / "list.yaml").write_text("- 1")
-    assert with_those_to_come([HEAD], tmp_path / "list.yaml") == [HEAD]
+    assert with_autoscaler_nodes([HEAD], tmp_path / "list.yaml") == [HEAD]
 
 
 def test_a_study_fits_a_cluster_whose_workers_are_yet_to_come(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(CONFIG))
-    found = allot(Runtime(), with_those_to_come([HEAD], path), local=False)
+    found = allot(Runtime(), with_autoscaler_nodes([HEAD], path), local=False)
     # One GPU a trial, three at once: what cluster.yaml allows.
     assert (found.concurrent, found.gpus_per_worker) == (3, 1.0)

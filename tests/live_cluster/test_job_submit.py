@@ -83,7 +83,7 @@ def without_token(told: Transcript, dashboard: int) -> str:
 
 
 def test_what_travels_is_small() -> None:
-    from orchestrator.doctor.cluster_checks import travelling
+    from orchestrator.doctor.cluster_checks import working_directory_size
 
-    size = travelling(ROOT)
+    size = working_directory_size(ROOT)
     assert size is not None and 0 < size < LIGHT_MIB * 2**20

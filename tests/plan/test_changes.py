@@ -12,7 +12,7 @@ from orchestrator.plan.changes import lines, show
 from orchestrator.plan.plan import make_plan
 from orchestrator.store import study_registry
 from orchestrator.store.paths import Paths
-from orchestrator.store.study_registry import note_of, remember
+from orchestrator.store.study_registry import record_of, save
 from orchestrator.study import graph
 from studies import StudyWriter
 
@@ -180,7 +180,7 @@ def test_long_lists_fit_a_terminal(write_study: StudyWriter) -> None:
     assert max(map(len, shown)) <= 80
     # Six are named, the others counted: 2 x 14 cells, of which 2 were there.
     assert "; and 20 more" in told.getvalue()
-    remember(plan.ledger.store, note_of(plan.study, plan.graph))
+    save(plan.ledger.store, record_of(plan.study, plan.graph))
     show(plan, Console(file=told, width=80))
     # Nothing more was said.
     assert told.getvalue().splitlines() == shown

@@ -9,14 +9,14 @@ from ray.tune.search import Searcher
 
 from orchestrator.plan.board import Board, State
 from orchestrator.run import coordination
-from orchestrator.run.coordination import Turns
+from orchestrator.run.coordination import RunCoordinator
 from orchestrator.run.searcher import GraphSearcher
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
 from orchestrator.study.graph import expand
-from orchestrator.study.space import cells
+from orchestrator.study.space import expand_space
 from orchestrator.study.spec import StudySpec
 from studies import TINY
 
@@ -31,8 +31,10 @@ class Run:
         spec = StudySpec.model_validate_json(json.dumps(TINY), strict=True)
         self.ledger = Ledger(Store(str(folder)))
         self.ledger.store.prepare()
-        self.board = Board(expand(spec, cells(spec)))
-        self.searcher = GraphSearcher(self.board, Turns(self.ledger, Leases(self.ledger.store)), {})
+        self.board = Board(expand(spec, expand_space(spec)))
+        self.searcher = GraphSearcher(
+            self.board, RunCoordinator(self.ledger, Leases(self.ledger.store)), {}
+        )
         self._asked = 0
 
     def ask(self) -> Any:

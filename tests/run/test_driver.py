@@ -17,8 +17,8 @@ from model.errors import InputError
 from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.run.driver import RunOptions, run_study
-from orchestrator.run.trial_names import readable
-from orchestrator.run.tuner import labels
+from orchestrator.run.trial_names import readable_name
+from orchestrator.run.tuner import tune_columns
 from orchestrator.store.ledger import DamagedError
 from orchestrator.store.paths import Paths
 from orchestrator.study.runtime import Runtime
@@ -96,13 +96,15 @@ def test_a_study_is_trained_once_and_by_either_executor_alike(
 
     # Ray's dashboard has a task of each worker that says which trial it trained.
     plan = bench.plan(train, "train")
-    shown = [f"execute.{plan.study.name}-{readable(name)}" for name in named(plan)]
+    shown = [f"execute.{plan.study.name}-{readable_name(name)}" for name in named(plan)]
     wait_for_tasks(ray_cluster, {name: 2 for name in shown})
 
 
 def named(plan: Plan) -> list[dict[str, Any]]:
     """What the name of each trial's run is made of."""
-    return [{"trial_key": key, **found} for key, found in labels(plan.study, plan.board).items()]
+    return [
+        {"trial_key": key, **found} for key, found in tune_columns(plan.study, plan.board).items()
+    ]
 
 
 def wait_for_tasks(dashboard: str, expected: dict[str, int]) -> None:

@@ -9,7 +9,7 @@ from tiny_trials import CPU, Stopped, before_each_step, finetune, images_of, sto
 
 from model.training.context import LocalContext
 from model.training.fit import fit
-from orchestrator.run.ledger_context import Behind, LedgerContext
+from orchestrator.run.ledger_context import AsyncWriter, LedgerContext
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
 from orchestrator.study.graph import TrialSpec, trial_key
@@ -52,7 +52,7 @@ def test_an_epoch_is_written_while_the_next_one_is_trained(tmp_path: Path) -> No
 
 
 def test_a_write_waits_for_the_one_before_and_tells_its_error_once() -> None:
-    behind, order = Behind(), []
+    behind, order = AsyncWriter(), []
     may_end = threading.Event()
 
     def first() -> None:

@@ -17,14 +17,14 @@ from ray.tune.search import Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 
 from orchestrator.plan.board import Board, State
-from orchestrator.run.coordination import Turns
+from orchestrator.run.coordination import RunCoordinator
 from orchestrator.run.searcher import GraphSearcher
-from orchestrator.run.tuner import labels
+from orchestrator.run.tuner import tune_columns
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
 from orchestrator.study.graph import TrialGraph, expand
-from orchestrator.study.space import cells
+from orchestrator.study.space import expand_space
 from orchestrator.study.spec import Axis, StudySpec
 from studies import TINY, merged
 
@@ -44,7 +44,7 @@ def drawn(space: dict[str, Any], num_samples: int = 1, seed: int = 0) -> Values:
         name="drawn", baseline=False, num_samples=num_samples, search_seed=seed,
         space={name: Axis.model_validate(axis) for name, axis in space.items()},
     )  # fmt: skip
-    return [dict(cell.values) for cell in cells(spec)]
+    return [dict(cell.values) for cell in expand_space(spec)]
 
 
 # --- the space --------------------------------------------------------------------------------
@@ -137,19 +137,19 @@ def test_the_space_is_expanded_as_tune_itself_does_it(num_samples: int, seed: in
 
 def test_equal_draws_are_one_cell() -> None:
     space = {"patch_size": {"grid": None, "choice": [2, 4]}, "mask_ratio": None}
-    names = [cell.name for cell in cells(study(space=space, num_samples=20))]
+    names = [cell.name for cell in expand_space(study(space=space, num_samples=20))]
     # Twenty draws from two values: two cells, besides the baseline.
     assert sorted(names) == ["baseline", "patch_size=2", "patch_size=4"]
 
 
 def test_named_cells_come_first() -> None:
-    found = cells(study(arms=[{"name": "z"}], space={"patch_size": {"grid": [4, 2]}}))
+    found = expand_space(study(arms=[{"name": "z"}], space={"patch_size": {"grid": [4, 2]}}))
     # Baseline, arms, then the grid in the order of the file, each cell named by its values.
     assert [cell.name for cell in found] == [
         "baseline", "z", "patch_size=4,mask_ratio=0.5", "patch_size=2,mask_ratio=0.5",
     ]  # fmt: skip
     # A study may have no space at all.
-    assert [cell.name for cell in cells(study(space=None))] == ["baseline"]
+    assert [cell.name for cell in expand_space(study(space=None))] == ["baseline"]
 
 
 # --- the searcher -----------------------------------------------------------------------------
@@ -160,12 +160,12 @@ class Sweep:
 
     def __init__(self, tmp_path: Path, **change: Any) -> None:
         spec = study(**change)
-        self.graph: TrialGraph = expand(spec, cells(spec))
+        self.graph: TrialGraph = expand(spec, expand_space(spec))
         self.board = Board(self.graph)
         self.ledger = Ledger(Store(f"fsspec+memory://{tmp_path}"))
         self.ledger.store.prepare()
-        turns = Turns(self.ledger, Leases(self.ledger.store))
-        self.searcher = GraphSearcher(self.board, turns, labels(spec, self.board))
+        turns = RunCoordinator(self.ledger, Leases(self.ledger.store))
+        self.searcher = GraphSearcher(self.board, turns, tune_columns(spec, self.board))
 
     def finish(self, trial_id: str, key: str, outcome: Outcome | None, **told: Any) -> None:
         if outcome and outcome.state == "done":

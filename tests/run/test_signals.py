@@ -86,10 +86,10 @@ def test_the_second_signal_ends_at_once() -> None:
 
 
 def test_handlers_are_given_back() -> None:
-    from orchestrator.run.signals import Interrupts
+    from orchestrator.run.signals import SignalHandler
 
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with Interrupts().caught():
+    with SignalHandler().caught():
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 

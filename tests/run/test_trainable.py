@@ -12,14 +12,14 @@ from minute_epoch import ROW
 
 from orchestrator.plan.board import Board
 from orchestrator.run.trainable import _epochs, _with_restarts
-from orchestrator.run.tuner import labels
+from orchestrator.run.tuner import tune_columns
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
 from orchestrator.study.file import read
 from orchestrator.study.graph import expand
-from orchestrator.study.space import cells
+from orchestrator.study.space import expand_space
 from studies import StudyWriter
 
 
@@ -74,8 +74,8 @@ def test_rows_that_cannot_be_read_are_not_passed_on_and_stop_nothing(ledger: Led
 
 def test_labels_show_the_first_cell_of_a_trial(write_study: StudyWriter) -> None:
     study = read(write_study(arms=[{"name": "again", "set": {"patch_size": 2}}]))
-    graph = expand(study, cells(study))
-    shown = labels(study, Board(graph))
+    graph = expand(study, expand_space(study))
+    shown = tune_columns(study, Board(graph))
     assert shown.keys() == graph.trials.keys()
     # Primitives alone, so that Tune's tables and folders stay readable.
     assert all(isinstance(v, str | int | float) for one in shown.values() for v in one.values())

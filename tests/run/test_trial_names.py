@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from orchestrator.plan.board import Board
-from orchestrator.run.trial_names import readable
-from orchestrator.run.tuner import labels
+from orchestrator.run.trial_names import readable_name
+from orchestrator.run.tuner import tune_columns
 from orchestrator.study.file import read
 from orchestrator.study.graph import expand
-from orchestrator.study.space import cells
+from orchestrator.study.space import expand_space
 from studies import StudyWriter
 
 KEY = "pretrain-1a2b3c4d5e6f"
@@ -31,15 +31,15 @@ KEY = "pretrain-1a2b3c4d5e6f"
     ],
 )
 def test_a_name_says_what_the_trial_is(values: dict[str, Any], expected: str) -> None:
-    assert readable({"trial_key": KEY, "kind": "pretrain", "seed": 0, **values}) == expected
+    assert readable_name({"trial_key": KEY, "kind": "pretrain", "seed": 0, **values}) == expected
 
 
 def test_every_trial_of_a_study_has_a_name_of_its_own(write_study: StudyWriter) -> None:
     arms = [{"name": "long", "set": {"pretrain.epochs": 3}}, {"name": "flat", "pretrain": False}]
     study = read(write_study(seeds=[0, 1], arms=arms))
-    graph = expand(study, cells(study))
-    shown = labels(study, Board(graph))
-    names = [readable({"trial_key": key, **shown[key]}) for key in graph.trials]
+    graph = expand(study, expand_space(study))
+    shown = tune_columns(study, Board(graph))
+    names = [readable_name({"trial_key": key, **shown[key]}) for key in graph.trials]
     assert len(set(names)) == len(graph.trials) == 14
     # Ray makes folders of them.
     assert all(len(name) < 120 and "/" not in name for name in names)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from model.errors import InputError
 from orchestrator.plan.plan import Plan
 from orchestrator.store.cleanup import delete, delete_ray_files
-from orchestrator.store.inventory import open_store, take_stock
+from orchestrator.store.inventory import open_store, scan
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.store.study_registry import forget, note_of, remember
+from orchestrator.store.study_registry import forget, record_of, save
 from orchestrator.study.graph import TrialGraph, expand
 from orchestrator.study.recipes import Cell
 from orchestrator.study.spec import StudySpec
@@ -37,25 +37,27 @@ def test_the_stock_is_what_lies_there(plan: Plan) -> None:
     keys = list(plan.graph.trials)
     for key, state in zip(keys, states, strict=False):  # the fifth trial was never begun
         lay(plan.ledger, plan.graph, key, state)
-    remember(plan.ledger.store, note_of(plan.study, plan.graph))
+    save(plan.ledger.store, record_of(plan.study, plan.graph))
     # What is no trial is none of ours: not counted, not listed.
     for name in ("trials/backup/x", f"trials/{keys[4]}/notes.txt", "trials/readme.txt"):
         plan.ledger.store.write(name, b"mine")
     plan.ledger.store.write("tune/tiny/tuner.pkl", b"12345")
     plan.ledger.store.write("train/tiny-x/y.json", b"123")
-    stock = take_stock(plan.ledger)
-    assert {t.key: t.state for t in stock.trials.values()} == dict(zip(keys, states, strict=False))
-    assert {t.used_by for t in stock.trials.values()} == {("tiny",)}
-    assert (stock.studies, stock.ray_bytes) == (("tiny",), 8)
+    inventory = scan(plan.ledger)
+    assert {t.key: t.state for t in inventory.trials.values()} == dict(
+        zip(keys, states, strict=False)
+    )
+    assert {t.used_by for t in inventory.trials.values()} == {("tiny",)}
+    assert (inventory.studies, inventory.ray_bytes) == (("tiny",), 8)
     # Sizes are those of the files, by another way of asking.
-    for key, trial in stock.trials.items():
+    for key, trial in inventory.trials.items():
         contents = [
             plan.ledger.store.read(name) for name in plan.ledger.store.sizes(Paths.trial(key))
         ]
         assert trial.bytes == sum(len(content or b"") for content in contents)
         assert trial.kind == plan.graph.trials[key].kind
-    assert stock.trials[keys[0]].weights_bytes == len(b"weights of " + keys[0].encode())
-    assert stock.trials[keys[1]].weights_bytes is None
+    assert inventory.trials[keys[0]].weights_bytes == len(b"weights of " + keys[0].encode())
+    assert inventory.trials[keys[1]].weights_bytes is None
 
 
 @pytest.mark.parametrize(("age", "state"), [(5, "running"), (59, "running"), (61, "unfinished"),
@@ -64,7 +66,7 @@ def test_a_lease_is_live_for_a_minute(plan: Plan, age: float, state: str) -> Non
     key = next(iter(plan.graph.trials))
     lay(plan.ledger, plan.graph, key, "unfinished")
     lease(plan.ledger, key, age)
-    assert take_stock(plan.ledger).trials[key].state == state
+    assert scan(plan.ledger).trials[key].state == state
 
 
 def test_a_trial_goes_with_what_ray_left_of_it_and_no_other_does(plan: Plan) -> None:
@@ -90,9 +92,9 @@ def test_ray_files_go_on_request_but_not_under_a_run(plan: Plan) -> None:
     lay(plan.ledger, plan.graph, second, "running")
     plan.ledger.store.write("tune/tiny/tuner.pkl", b"x")
     with pytest.raises(InputError, match=f"in use: trial {second} is being trained"):
-        delete_ray_files(plan.ledger, take_stock(plan.ledger))
+        delete_ray_files(plan.ledger, scan(plan.ledger))
     lease(plan.ledger, second, age=1000)
-    delete_ray_files(plan.ledger, take_stock(plan.ledger))
+    delete_ray_files(plan.ledger, scan(plan.ledger))
     assert plan.ledger.store.sizes("tune") == {}
     assert plan.ledger.store.read(Paths.outcome(first))
 
@@ -101,27 +103,27 @@ def test_what_may_not_be_deleted_is_refused_by_name(plan: Plan) -> None:
     used, live, *_ = plan.graph.trials
     lay(plan.ledger, plan.graph, used)
     lay(plan.ledger, plan.graph, live, "running")
-    remember(plan.ledger.store, note_of(plan.study, plan.graph))
-    stock = take_stock(plan.ledger)
+    save(plan.ledger.store, record_of(plan.study, plan.graph))
+    inventory = scan(plan.ledger)
     with pytest.raises(InputError, match=f"trial {used} is used by tiny; --force "):
-        stock.named([used], force=False)
+        inventory.select([used], force=False)
     with pytest.raises(InputError, match=f"no trial '{used[:-1]}' .* nearest: {used}"):
-        stock.named([used[:-1]], force=True)
+        inventory.select([used[:-1]], force=True)
     # Not even by force while it is being trained.
     with pytest.raises(InputError, match=f"trial {live} is being trained"):
-        stock.named([live], force=True)
-    assert [trial.key for trial in stock.named([used, used], force=True)] == [used]
+        inventory.select([live], force=True)
+    assert [trial.key for trial in inventory.select([used, used], force=True)] == [used]
 
 
 def test_what_is_asked_for_between_the_choice_and_the_deletion_stays(plan: Plan) -> None:
     first, second, third, *_ = plan.graph.trials
     for key in (first, second, third):
         lay(plan.ledger, plan.graph, key, "unfinished")
-    chosen = [trial.key for trial in take_stock(plan.ledger).unused]
+    chosen = [trial.key for trial in scan(plan.ledger).unused]
     assert len(chosen) == 3
     lease(plan.ledger, first, age=1)
     only = TrialGraph({second: plan.graph.trials[second]}, ())
-    remember(plan.ledger.store, note_of(plan.study, only))
+    save(plan.ledger.store, record_of(plan.study, only))
     # One is being trained, one is a study's now: the third alone goes.
     assert delete(plan.ledger, chosen) == ([third], [])
     # Force is for what a study uses, not for what is being trained.
@@ -131,15 +133,15 @@ def test_what_is_asked_for_between_the_choice_and_the_deletion_stays(plan: Plan)
 def test_a_removed_cell_leaves_the_study_and_can_be_deleted(write_study: StudyWriter) -> None:
     ran(write_study())
     plan = ran(write_study(space={"patch_size": {"grid": [2]}}))
-    unused = take_stock(plan.ledger).unused
+    unused = scan(plan.ledger).unused
     # Its two trials stayed until they are deleted, and the others stay after that.
     assert sorted(trial.kind for trial in unused) == ["finetune", "pretrain"]
     delete(plan.ledger, [trial.key for trial in unused])
-    assert take_stock(plan.ledger).trials.keys() == plan.graph.trials.keys()
+    assert scan(plan.ledger).trials.keys() == plan.graph.trials.keys()
     assert planned(write_study(space={"patch_size": {"grid": [2]}})).board.complete
     # A study that is forgotten uses nothing.
     forget(plan.ledger.store, "tiny")
-    assert len(take_stock(plan.ledger).unused) == 3
+    assert len(scan(plan.ledger).unused) == 3
 
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_deleting_what_is_unused_takes_nothing_that_a_study_uses(
         everything |= dict.fromkeys(graph.trials, graph)
         if graph is not others:
             study = BASE.model_copy(update={"name": f"study{number}"})
-            remember(ledger.store, note_of(study, graph))
+            save(ledger.store, record_of(study, graph))
     states = {key: data.draw(st.sampled_from(STATES)) for key in everything}
     for key, state in states.items():
         if state:
@@ -196,7 +198,7 @@ def test_deleting_what_is_unused_takes_nothing_that_a_study_uses(
     used = {key for graph in wanted for key in graph.trials}
     kept = {key: 0 for key, state in states.items() if key in used or state == "running"}
     before = contents(ledger.store, kept)
-    deleted, unknown = delete(ledger, [trial.key for trial in take_stock(ledger).unused])
+    deleted, unknown = delete(ledger, [trial.key for trial in scan(ledger).unused])
     # Of what is kept every file is as it was, of all else nothing is left.
     assert contents(ledger.store, kept) == before
     assert contents(ledger.store, everything) == before

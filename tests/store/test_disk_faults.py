@@ -16,7 +16,7 @@ from tiny_trials import CPU, Stopped, before_each_step, finetune, images_of, res
 from model.errors import InputError
 from model.training.fit import fit
 from orchestrator.run import worker
-from orchestrator.run.ledger_context import Behind, LedgerContext
+from orchestrator.run.ledger_context import AsyncWriter, LedgerContext
 from orchestrator.store import store as module
 from orchestrator.store.ledger import DamagedError, Ledger
 from orchestrator.store.paths import Paths
@@ -193,15 +193,15 @@ def test_a_store_that_does_not_answer_once_costs_no_epoch(
 def test_a_store_that_is_gone_is_not_filled_anew(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Behind.start
+    whole = AsyncWriter.start
 
-    def lose_and_start(behind: Behind, write: Callable[[], None]) -> None:
+    def lose_and_start(behind: AsyncWriter, write: Callable[[], None]) -> None:
         behind.wait()
         if ledger.latest_checkpoint(KEY):
             Path(ledger.store.uri).rename(Path(ledger.store.uri).with_name("away"))
         whole(behind, write)
 
-    monkeypatch.setattr(Behind, "start", lose_and_start)
+    monkeypatch.setattr(AsyncWriter, "start", lose_and_start)
     with pytest.raises(StoreError, match=r"spec\.json is gone"):
         train(ledger)
     # An unmounted disk leaves an empty folder: what is written there would be lost.
@@ -212,7 +212,7 @@ def test_a_store_that_is_gone_is_not_filled_anew(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(content=st.binary(max_size=200), name=st.sampled_from([
-    Paths.spec(KEY), Paths.epochs(KEY), Paths.outcome(KEY), Paths.yardsticks(KEY),
+    Paths.spec(KEY), Paths.epochs(KEY), Paths.outcome(KEY), Paths.naive_fill_losses(KEY),
     Paths.weights(KEY), f"{Paths.attempts(KEY)}/0001.json", f"{Paths.leases(KEY)}/0001.json",
     *(Paths.checkpoint(KEY, 2, part) for part in ("json", "safetensors", "pt")),
 ]))  # fmt: skip
@@ -222,7 +222,7 @@ def test_whatever_lies_in_a_store_gets_an_error_of_ours_or_none(
     ledger.store.write(name, content)
     for read in (
         ledger.spec, ledger.outcome, ledger.rows, ledger.peek_rows, ledger.notes,
-        ledger.yardsticks, ledger.latest_checkpoint, ledger.weights, ledger.has_weights,
+        ledger.naive_fill_losses, ledger.latest_checkpoint, ledger.weights, ledger.has_weights,
     ):  # fmt: skip
         try:
             read(KEY)

@@ -15,20 +15,20 @@ from orchestrator.plan.plan import Plan
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
 from orchestrator.store.study_registry import (
-    Remembered,
+    StudyRecord,
     forget,
     labels,
-    note_of,
-    place_of,
-    recall,
-    recall_all,
-    remember,
+    load,
+    load_all,
+    record_of,
+    save,
+    slot_for,
 )
 from studies import StudyWriter
 
 
-def note(plan: Plan) -> Remembered:
-    return note_of(plan.study, plan.graph)
+def note(plan: Plan) -> StudyRecord:
+    return record_of(plan.study, plan.graph)
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def test_a_note_comes_back_as_it_was_and_the_last_one_counts(
     write_study: StudyWriter, store: Store
 ) -> None:
     first, second = note(planned(write_study())), note(planned(write_study(seeds=[0, 1])))
-    remember(store, first)
-    assert recall_all(store) == {"tiny": first}
-    remember(store, second)
-    assert recall_all(store) == {"tiny": second}
+    save(store, first)
+    assert load_all(store) == {"tiny": first}
+    save(store, second)
+    assert load_all(store) == {"tiny": second}
     # Every trial that the graph has, parents included: twice the baseline and two cells of two.
     assert len(second.trials) == 10
     assert {trial.parent for trial in second.trials.values()} - {None} <= second.trials.keys()
@@ -57,7 +57,7 @@ def test_a_note_says_nothing_of_places_people_or_machines(
               for name in "ab" for i in range(3)}  # fmt: skip
     data: dict[str, Any] = {"source": "folder", "path": str(write_folder(tmp_path / "img", images))}
     data |= dict.fromkeys(("num_classes", "train_per_class", "val_per_class"))
-    remember(store, note(planned(write_study(data=data, description="by me"))))
+    save(store, note(planned(write_study(data=data, description="by me"))))
     content = (store.read(Paths.study("tiny")) or b"").decode()
     assert json.loads(content)["trials"]
     words = (str(tmp_path), "img", "by me", socket.gethostname(), os.environ.get("USER", "/root/"))
@@ -71,13 +71,13 @@ def test_another_study_of_the_same_name_keeps_its_note(
     space = {"patch_size": None, "mask_ratio": None, "finetune.optim.lr": {"grid": [0.5]}}
     theirs = note(planned(write_study(space=space, finetune={"epochs": 3})))
     for run in (ours, theirs, ours, theirs):
-        remember(store, run)
+        save(store, run)
     # Neither takes the other's place, however often they run in turn.
-    assert recall_all(store) == {"tiny": ours, "tiny~2": theirs}
+    assert load_all(store) == {"tiny": ours, "tiny~2": theirs}
     forget(store, "tiny")
     # A number is not needed for one alone; what was the second stays where it is.
-    assert place_of(store, theirs) == ("tiny~2", theirs)
-    assert place_of(store, ours) == ("tiny", None)
+    assert slot_for(store, theirs) == ("tiny~2", theirs)
+    assert slot_for(store, ours) == ("tiny", None)
 
 
 def test_an_edited_study_is_the_same_study(write_study: StudyWriter) -> None:
@@ -85,9 +85,9 @@ def test_an_edited_study_is_the_same_study(write_study: StudyWriter) -> None:
     # Every key is another, the cells are the same.
     longer = note(planned(write_study(pretrain={"epochs": 3}, finetune={"epochs": 3})))
     assert not base.trials.keys() & longer.trials.keys()
-    assert base.is_kin(longer)
+    assert base.shares_trials_with(longer)
     # Every cell but the baseline is another, the baseline's trial is the same.
-    assert base.is_kin(note(planned(write_study(space={"patch_size": {"grid": [8]}}))))
+    assert base.shares_trials_with(note(planned(write_study(space={"patch_size": {"grid": [8]}}))))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b'{"name": "tiny"}', b"\xff"])
@@ -96,15 +96,15 @@ def test_a_note_that_cannot_be_read_stops_deleting_but_no_run(
 ) -> None:
     store.write(Paths.study("tiny"), content)
     with pytest.raises(InputError, match=r"studies/tiny\.json cannot be read.*forget tiny"):
-        recall_all(store)
+        load_all(store)
     now = note(planned(write_study()))
-    remember(store, now)
-    assert recall(store, "tiny") == now
+    save(store, now)
+    assert load(store, "tiny") == now
 
 
 def test_forgetting_removes_the_note_alone(write_study: StudyWriter, store: Store) -> None:
     now = note(planned(write_study()))
-    remember(store, now)
+    save(store, now)
     store.write("trials/x", b"1")
     with pytest.raises(InputError, match=r"no study 'tony'; remembered: tiny$"):
         forget(store, "tony")

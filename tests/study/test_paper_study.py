@@ -14,7 +14,7 @@ from model.training.schedule import learning_rate
 from orchestrator.cli import app
 from orchestrator.study.file import read
 from orchestrator.study.graph import TrialGraph, expand
-from orchestrator.study.space import cells
+from orchestrator.study.space import expand_space
 from orchestrator.study.spec import StudySpec
 
 PAPER = ROOT / "studies" / "paper.yaml"
@@ -28,7 +28,7 @@ def study() -> StudySpec:
 
 @pytest.fixture(scope="module")
 def graph(study: StudySpec) -> TrialGraph:
-    return expand(study, cells(study))
+    return expand(study, expand_space(study))
 
 
 def test_nine_pretrainings_and_ten_finetunings(graph: TrialGraph) -> None:

@@ -29,10 +29,10 @@ from model.data.image_set import ImageSet
 from model.data.synthetic import SyntheticSource
 from model.epoch_row import EpochRow
 from model.objectives.objectives import Batch, Scores
-from model.training.batches import Share
+from model.training.batches import LocalBatch
 from model.training.context import LocalContext, TrainContext
 from model.training.fit import Diverged, fit
-from model.training.metrics import Tally
+from model.training.metrics import RunningMetrics
 
 CPU = torch.device("cpu")
 NETWORK = ModelConfig(channels=(4, 8), features=8, embed=8, heads=2, blocks=1, ffn=16, init="he")
@@ -164,8 +164,8 @@ def _worker(rank: int, trials: Trials, world_sizes: list[int], folder: Path) -> 
 def _bad_step(rank: int, world_size: int) -> int | None:
     """The first step without a finite loss, where rank r meets one in step 9 - r."""
     pixels, number = torch.zeros(1, 3, 8, 8), torch.zeros(1, dtype=torch.int64)
-    share = Share(Batch(pixels, number, number, None, number), 1.0, 1)
-    tally = Tally(CPU)
+    share = LocalBatch(Batch(pixels, number, number, None, number), 1.0, 1)
+    tally = RunningMetrics(CPU)
     tally.add(Scores(torch.tensor([math.nan]), None), share, 9 - rank)
     return tally.reduce(world_size).bad_step
 

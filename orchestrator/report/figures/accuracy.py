@@ -22,13 +22,13 @@ from orchestrator.report.figures.style import (
     percent,
     wrapped,
 )
-from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.fill import FilledTable
 
 HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "linestyle": "none", "clip_on": False}
 
 
 def accuracy(
-    filled: Filled, curves: Curves, chance: float | None, prefix: str = ""
+    filled: FilledTable, curves: Curves, chance: float | None, prefix: str = ""
 ) -> Iterator[Drawing]:
     """A figure for each row of an accuracy table, and one for its arms; the baseline in all.
 
@@ -92,7 +92,7 @@ def plot(axes: Axes, line: Line, looks: Look) -> Line2D:
     return drawn
 
 
-def panels(filled: Filled, curves: Curves) -> list[Group]:
+def panels(filled: FilledTable, curves: Curves) -> list[Group]:
     """The groups of a table that have recorded something, the baseline first in each."""
     out = outside(filled).cells
     base = tuple(cell for cell in out if cell[0] == BASE)
@@ -112,7 +112,7 @@ def panels(filled: Filled, curves: Curves) -> list[Group]:
     ]
 
 
-def looks_of(filled: Filled) -> dict[str, Look]:
+def looks_of(filled: FilledTable) -> dict[str, Look]:
     """How each name is drawn: alike in all figures of a table."""
     looks = {BASE: BASELINE}
     arms = [name for name, _ in outside(filled).cells if name != BASE]
@@ -168,7 +168,7 @@ def _published(axes: Axes, group: Group, looks: Mapping[str, Look]) -> dict[str,
     return {"right edge: the paper, last epoch": mark} if known else {}
 
 
-def _highest(filled: Filled, curves: Curves) -> float:
+def _highest(filled: FilledTable, curves: Curves) -> float:
     """Top of the accuracy axis of all of a table's figures, so that they compare."""
     found = [0.0, *(value.published or 0.0 for value in filled.values)]
     for value in filled.values:

@@ -12,12 +12,12 @@ from orchestrator.report.figures.scatter import along, arms
 from orchestrator.report.figures.series import Curves, chance, measured
 from orchestrator.report.figures.style import Drawing, files
 from orchestrator.report.records.collect import Records
-from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.study.spec import TABLE_1, StudySpec
 
 
 def figures(
-    study: StudySpec, records: Records, filled: Sequence[Filled], samples: pa.Table | None
+    study: StudySpec, records: Records, filled: Sequence[FilledTable], samples: pa.Table | None
 ) -> Iterator[tuple[str, bytes]]:
     """Every figure that makes sense for a study, as SVG and as PNG of 300 dots an inch.
 
@@ -33,7 +33,7 @@ def figures(
 
 
 def drawings(
-    study: StudySpec, records: Records, filled: Sequence[Filled], samples: pa.Table | None
+    study: StudySpec, records: Records, filled: Sequence[FilledTable], samples: pa.Table | None
 ) -> Iterator[Drawing]:
     """The same figures before they are drawn."""
     curves = Curves(records)
@@ -60,7 +60,7 @@ def drawings(
     yield from learning_rates(curves, list(dict.fromkeys(records.cells["cell"].to_pylist())))
 
 
-def _table(filled: Sequence[Filled], records: Records, kind: str) -> Filled:
+def _table(filled: Sequence[FilledTable], records: Records, kind: str) -> FilledTable:
     """The study's table of a kind's validation loss, or one arranged like its other tables."""
     for table in filled:
         if (table.table.kind, table.table.metric) == (kind, "val_loss"):

@@ -14,12 +14,12 @@ from matplotlib.patches import Rectangle
 
 from orchestrator.report.figures.series import BASE, axis_title, ordered, outside, rows
 from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, percent, wrapped
-from orchestrator.report.tables.fill import Filled, Value
+from orchestrator.report.tables.fill import FilledTable, Value
 
 Read = Callable[[Value], float | None]
 KINDS: dict[str, Read] = {
     "this study": lambda value: value.mean,
-    "inpainted, nothing learned": lambda value: value.yardsticks.get("gaussian_fill"),
+    "inpainted, nothing learned": lambda value: value.naive_fill_losses.get("gaussian_fill"),
     "the paper": lambda value: value.published,
 }
 """Panels by title, and what each shows of a cell."""
@@ -43,7 +43,7 @@ class Scale:
 class Grid:
     """A table's cells by row and column."""
 
-    filled: Filled
+    filled: FilledTable
     rows: list[str]
     columns: list[str]
     cells: list[list[Value | None]]
@@ -65,7 +65,7 @@ class Grid:
         return f"{number:.1%}" if self.filled.table.metric.endswith("accuracy") else f"{number:.4f}"
 
 
-def grid_of(filled: Filled) -> Grid | None:
+def grid_of(filled: FilledTable) -> Grid | None:
     """The table's grid; None unless most of its crossings are cells of the study."""
     inside = [value for value in filled.values if value.row is not None]
     columns = ordered(value.column for value in inside)
@@ -81,7 +81,7 @@ def grid_of(filled: Filled) -> Grid | None:
     return Grid(filled, [group.short for group in groups], names, cells, base)
 
 
-def heatmap(filled: Filled, unit: str) -> Iterator[Drawing]:
+def heatmap(filled: FilledTable, unit: str) -> Iterator[Drawing]:
     """The table's grid in colours, all panels on one scale; for grids that are mostly filled.
 
     Args:

@@ -27,13 +27,13 @@ from orchestrator.report.figures.style import (
     look,
     wrapped,
 )
-from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.fill import FilledTable
 
 KINDS = {"pretrain": "pretraining", "finetune": "finetuning"}
 _ACROSS = 3  # panels side by side on a page
 
 
-def losses(filled: Filled, curves: Curves, unit: str) -> Iterator[Drawing]:
+def losses(filled: FilledTable, curves: Curves, unit: str) -> Iterator[Drawing]:
     """Validation and training loss of one kind of trial, a panel for each row of the table.
 
     Args:
@@ -118,7 +118,7 @@ def _panel(axes: Axes, group: Group, curves: Curves, kind: str, looks: dict[str,
         if line := curves.line(value.cell, kind, "train_loss"):
             colour = looks[name].colour
             axes.plot(line.epochs, line.mean, color=colour, linestyle=":", linewidth=0.8)
-        if inpainted := value.yardsticks.get("gaussian_fill"):
+        if inpainted := value.naive_fill_losses.get("gaussian_fill"):
             hollow(axes, inpainted, looks[name].colour, "<")
 
 
@@ -133,11 +133,11 @@ def _limits(groups: list[Group], curves: Curves, kind: str) -> tuple[float, floa
 
 
 def _handles(
-    groups: list[Group], filled: Filled, curves: Curves, looks: dict[str, Look]
+    groups: list[Group], filled: FilledTable, curves: Curves, looks: dict[str, Look]
 ) -> dict[str, Line2D]:
     handles = handles_of(groups, curves, filled.table.kind, "val_loss", looks)
     handles["dotted: training"] = Line2D([], [], color=GREY, linestyle=":", linewidth=0.8)
-    if any(value.yardsticks for value in filled.values):
+    if any(value.naive_fill_losses for value in filled.values):
         mark = Line2D([], [], color=GREY, marker="<", **HOLLOW)
         handles["right edge: inpainting, nothing learned"] = mark
     return handles

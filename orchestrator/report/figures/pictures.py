@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from orchestrator.report.figures.heatmaps import grid_of
 from orchestrator.report.figures.series import Curves, axis_title, outside, rows
 from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, line_count, wrapped
-from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.fill import FilledTable
 
 Picture = npt.NDArray[np.uint8]
 Sample = dict[str, Any]
@@ -40,7 +40,7 @@ class Pictures:
         return []
 
 
-def masking(filled: Filled, pictures: Pictures) -> Iterator[Drawing]:
+def masking(filled: FilledTable, pictures: Pictures) -> Iterator[Drawing]:
     """One image under every mask of a grid, as in figure 2 of Terentiev & Ivanenko (2024).
 
     Made only where the grid's cells are masked differently.
@@ -73,7 +73,7 @@ def masking(filled: Filled, pictures: Pictures) -> Iterator[Drawing]:
     yield Drawing("figure_2_masking", "A validation image under every mask of the grid", draw)
 
 
-def reconstructions(filled: Filled, pictures: Pictures) -> Iterator[Drawing]:
+def reconstructions(filled: FilledTable, pictures: Pictures) -> Iterator[Drawing]:
     """Masked, restored and original images, a figure for each row of the table and its arms."""
     index = 0
     for group in (*rows(filled), outside(filled)):

@@ -17,12 +17,12 @@ from orchestrator.report.figures.style import (
     percent,
     wrapped,
 )
-from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.fill import FilledTable
 
 _SERIES = 9  # lines that can still be told apart
 
 
-def arms(filled: Filled, unit: str, chance: float | None) -> Iterator[Drawing]:
+def arms(filled: FilledTable, unit: str, chance: float | None) -> Iterator[Drawing]:
     """Every cell outside the grid: each seed a ring, their mean a dot with one deviation."""
     found = [(name, value) for name, value in outside(filled).cells if value.results]
     accuracy = filled.table.metric.endswith("accuracy")
@@ -59,7 +59,7 @@ def arms(filled: Filled, unit: str, chance: float | None) -> Iterator[Drawing]:
     yield Drawing(f"arms_{filled.table.name}", f"{filled.table.title}: arms and baseline", draw)
 
 
-def along(filled: Filled, unit: str) -> Iterator[Drawing]:
+def along(filled: FilledTable, unit: str) -> Iterator[Drawing]:
     """Cells of random axes: the metric along the axis of more values, a series for each other's."""
     found = [value for value in filled.values if value.row is not None and value.results]
     table = filled.table

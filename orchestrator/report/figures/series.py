@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.report.records.collect import Records
-from orchestrator.report.records.epoch_selection import places
-from orchestrator.report.tables.fill import AXES, Filled, Value
+from orchestrator.report.records.epoch_selection import row_numbers
+from orchestrator.report.tables.fill import AXES, FilledTable, Value
 from orchestrator.study.spec import Scalar, StudySpec
 
 BASE = "baseline"
@@ -54,7 +54,7 @@ class Curves:
 
     def __init__(self, records: Records) -> None:
         self._states = {row["trial_key"]: row["state"] for row in records.trials.to_pylist()}
-        self._epochs, self._places = records.epochs, places(records.epochs)
+        self._epochs, self._places = records.epochs, row_numbers(records.epochs)
         self._keys: dict[tuple[str, str], list[str]] = {}
         for cell in records.cells.to_pylist():
             for kind in ("pretrain", "finetune"):
@@ -89,7 +89,7 @@ class Curves:
         )
 
 
-def rows(filled: Filled) -> list[Group]:
+def rows(filled: FilledTable) -> list[Group]:
     """The table's rows, each with its cells in order of the columns."""
     table = filled.table
     inside = [value for value in filled.values if value.row is not None]
@@ -106,19 +106,19 @@ def rows(filled: Filled) -> list[Group]:
     return groups
 
 
-def outside(filled: Filled) -> Group:
+def outside(filled: FilledTable) -> Group:
     """The cells outside the grid: the baseline and the arms; may be empty."""
     cells = [(value.cell, value) for value in filled.values if value.row is None]
     return Group("arms", tuple(cells), "arms")
 
 
-def columns(filled: Filled) -> list[str]:
+def columns(filled: FilledTable) -> list[str]:
     """Names of the table's columns, in order."""
     found = ordered(value.column for value in filled.values if value.row is not None)
     return [named(filled, filled.table.columns, column) for column in found]
 
 
-def named(filled: Filled, name: str, value: Scalar) -> str:
+def named(filled: FilledTable, name: str, value: Scalar) -> str:
     """A value with its axis: `patch 4x4`, `20 % masked`, `model.init he`."""
     said = filled.label(name, value)
     return f"{said} {axis(name)}" if name == "mask_ratio" else f"{axis(name)} {said}"

@@ -14,7 +14,7 @@ _SIGNED = (b"<dc:date>", b"<dc:creator>")
 _TITLE = re.compile(rb"<title>(.*?)</title>", re.DOTALL)
 
 
-def left_over(store: Store, drawn: set[str]) -> Iterator[str]:
+def stale_files(store: Store, drawn: set[str]) -> Iterator[str]:
     """Names of this project's figures in a folder that were not drawn this time.
 
     A figure is ours if it is there as SVG and as PNG with one title, and neither says by which

@@ -4,7 +4,7 @@ import re
 
 from orchestrator.report.formats.grid import Grid, sections
 from orchestrator.report.formats.notes import notes
-from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.fill import FilledTable
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -14,7 +14,7 @@ _LATEX = {
 _BOLD = "\x00{}\x01"  # what no label holds, until the rest is escaped
 
 
-def to_markdown(filled: Filled) -> str:
+def to_markdown(filled: FilledTable) -> str:
     """The table and what stands below it as Markdown, titles above."""
     parts = [
         f"**{title}**\n\n{_markdown_rows(found)}\n" for title, found in sections(filled, "**{}**")
@@ -23,7 +23,7 @@ def to_markdown(filled: Filled) -> str:
     return "\n".join(filter(None, [*parts, listed]))
 
 
-def to_latex(filled: Filled) -> str:
+def to_latex(filled: FilledTable) -> str:
     """The table as a LaTeX `table`: one booktabs `tabular`, what stands below it as panels."""
     (title, (header, body)), *others = sections(filled, _BOLD)
     alone = {value.cell for value in filled.values if value.row is None}

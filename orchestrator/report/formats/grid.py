@@ -10,9 +10,9 @@ from orchestrator.report.tables.comparisons import (
     beside_paper,
     outstanding,
 )
-from orchestrator.report.tables.fill import AXES, Filled, Value
+from orchestrator.report.tables.fill import AXES, FilledTable, Value
 from orchestrator.report.tables.statistics import Difference, bootstrap
-from orchestrator.store.ledger import YARDSTICKS
+from orchestrator.store.ledger import NAIVE_FILLS
 from orchestrator.study.spec import Scalar
 
 Grid = tuple[list[str], list[list[str]]]
@@ -21,7 +21,7 @@ Show = Callable[[Value], str]
 """A cell as text."""
 
 
-def sections(filled: Filled, strong: str = "{}") -> list[tuple[str, Grid]]:
+def sections(filled: FilledTable, strong: str = "{}") -> list[tuple[str, Grid]]:
     """The table by its title, and below it what else is known about the same cells.
 
     Args:
@@ -49,7 +49,7 @@ def sections(filled: Filled, strong: str = "{}") -> list[tuple[str, Grid]]:
     return found
 
 
-def grid(filled: Filled, show: Show) -> Grid:
+def grid(filled: FilledTable, show: Show) -> Grid:
     """The table as text, cells outside the grid first as in the paper; `show` fills a cell."""
     table = filled.table
     inside = [value for value in filled.values if value.row is not None]
@@ -71,7 +71,7 @@ def grid(filled: Filled, show: Show) -> Grid:
     return header, body
 
 
-def name_of(filled: Filled, value: Value) -> str:
+def name_of(filled: FilledTable, value: Value) -> str:
     """A cell as the table's labels call it: `4x4 at 20 %`."""
     if value.row is None or value.column is None:
         return value.cell
@@ -80,7 +80,7 @@ def name_of(filled: Filled, value: Value) -> str:
     return ", ".join(filter(None, (f"{row} at {column}", value.variant)))
 
 
-def text(filled: Filled, value: Value) -> str:
+def text(filled: FilledTable, value: Value) -> str:
     """One cell: the mean and its deviation over seeds; or why it is missing, in part or whole."""
     if value.mean is None:
         return value.missing or "missing"
@@ -92,19 +92,19 @@ def text(filled: Filled, value: Value) -> str:
     return ours
 
 
-def show_value(filled: Filled, value: float) -> str:
+def show_value(filled: FilledTable, value: float) -> str:
     """A value of the metric: `44.7%`, or a loss to four digits."""
     return f"{value:.1%}" if filled.is_accuracy else f"{value:.4f}"
 
 
-def show_difference(filled: Filled, found: Difference) -> str:
+def show_difference(filled: FilledTable, found: Difference) -> str:
     """A difference with half of its interval: `+4.7 ± 1.4` points, or of losses."""
     scale, digits = (100, 1) if filled.is_accuracy else (1, 4)
     half = "" if found.half is None else f" ± {scale * found.half:.{digits}f}"
     return f"{round(scale * found.mean, digits) + 0.0:+.{digits}f}{half}"  # never -0.0
 
 
-def _interval(filled: Filled) -> Show:
+def _interval(filled: FilledTable) -> Show:
     def show(value: Value) -> str:
         found = bootstrap(value.results)
         return " to ".join(show_value(filled, end) for end in found) if found else ""
@@ -112,14 +112,14 @@ def _interval(filled: Filled) -> Show:
     return show
 
 
-def _published(filled: Filled) -> Show:
+def _published(filled: FilledTable) -> Show:
     def show(value: Value) -> str:
         return "" if value.published is None else show_value(filled, value.published)
 
     return show
 
 
-def _minus_paper(filled: Filled) -> Show:
+def _minus_paper(filled: FilledTable) -> Show:
     def show(value: Value) -> str:
         found = beside_paper(filled, value)
         return show_difference(filled, found) if found else ""
@@ -127,7 +127,7 @@ def _minus_paper(filled: Filled) -> Show:
     return show
 
 
-def references(filled: Filled) -> tuple[list[Comparison], list[Comparison]]:
+def references(filled: FilledTable) -> tuple[list[Comparison], list[Comparison]]:
     """Comparisons that are shown: with no pretraining, and of losses over seeds by patch size."""
     if filled.table.kind == "finetune":
         return against_scratch(filled), []
@@ -135,7 +135,7 @@ def references(filled: Filled) -> tuple[list[Comparison], list[Comparison]]:
     return [], above if any(each.difference.n > 1 for each in above) else []
 
 
-def _minus(filled: Filled, comparisons: list[Comparison]) -> Show:
+def _minus(filled: FilledTable, comparisons: list[Comparison]) -> Show:
     found = {each.cell: each for each in comparisons}
 
     def show(value: Value) -> str:
@@ -146,20 +146,20 @@ def _minus(filled: Filled, comparisons: list[Comparison]) -> Show:
     return show
 
 
-def _plain(filled: Filled, name: str, words: str) -> Grid:
+def _plain(filled: FilledTable, name: str, words: str) -> Grid:
     def show(value: Value) -> str:
-        return f"{value.yardsticks[name]:.4f}" if name in value.yardsticks else ""
+        return f"{value.naive_fill_losses[name]:.4f}" if name in value.naive_fill_losses else ""
 
     header, body = _without_empty(filled, show)
     return header, [[f"{words}, {row[0]}", *row[1:]] for row in body]
 
 
-def _without_empty(filled: Filled, show: Show) -> Grid:
+def _without_empty(filled: FilledTable, show: Show) -> Grid:
     header, body = grid(filled, show)
     return header, [row for row in body if any(row[1:])]
 
 
-_YARDSTICKS = dict(zip(YARDSTICKS, ("black", "mean colour", "Gaussian inpainting"), strict=True))
+_YARDSTICKS = dict(zip(NAIVE_FILLS, ("black", "mean colour", "Gaussian inpainting"), strict=True))
 
 
 def _ordered(values: Iterable[Scalar | None]) -> list[Any]:

@@ -3,11 +3,11 @@
 from orchestrator.report.formats.grid import name_of, references, show_difference
 from orchestrator.report.tables import statistics
 from orchestrator.report.tables.comparisons import Comparison, against_best, best_of
-from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.fill import FilledTable
 from orchestrator.report.tables.published import TABLES
 
 
-def notes(filled: Filled) -> list[str]:
+def notes(filled: FilledTable) -> list[str]:
     """Sentences to stand below a table; none below a table without a result."""
     if not any(value.by_seed for value in filled.values):
         return []
@@ -15,7 +15,7 @@ def notes(filled: Filled) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def _reading(filled: Filled) -> str:
+def _reading(filled: FilledTable) -> str:
     epoch = "Read at the last epoch"
     if filled.table.select == "best_on_dev":
         epoch = "Read at the epoch that is best on the dev images (the last where there are none)"
@@ -25,7 +25,7 @@ def _reading(filled: Filled) -> str:
     return f"{epoch}; mean ± standard deviation (ddof 1) of {seeds} seeds."
 
 
-def _halves(filled: Filled) -> str:
+def _halves(filled: FilledTable) -> str:
     """What the ± of differences is made of; empty where there are none."""
     paper = TABLES[filled.table.published] if filled.table.published else None
     compared = any(references(filled))
@@ -44,7 +44,7 @@ def _halves(filled: Filled) -> str:
     return f"{head}, by {images}; the noise between seeds is not in it."
 
 
-def _binomial(filled: Filled) -> str:
+def _binomial(filled: FilledTable) -> str:
     if not filled.is_accuracy:
         return ""
     if not filled.val_images:
@@ -57,7 +57,7 @@ def _binomial(filled: Filled) -> str:
     )
 
 
-def _best(filled: Filled) -> str:
+def _best(filled: FilledTable) -> str:
     found, best = against_best(filled), best_of(filled)
     if best is None or not found:
         return ""
@@ -71,7 +71,7 @@ def _best(filled: Filled) -> str:
     return f"{head}, not told apart from {_versus(filled, closest)}"
 
 
-def _versus(filled: Filled, found: Comparison) -> str:
+def _versus(filled: FilledTable, found: Comparison) -> str:
     [other] = [value for value in filled.values if value.cell == found.cell]
     points = " points" if filled.is_accuracy else ""
     p = "" if found.p_holm is None else f", p {found.p_holm:.2g} by Holm over all pairs"

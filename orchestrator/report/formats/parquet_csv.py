@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from orchestrator.report.tables import statistics
 from orchestrator.report.tables.comparisons import Comparison, beside_paper, outstanding
-from orchestrator.report.tables.fill import Filled, Value
+from orchestrator.report.tables.fill import FilledTable, Value
 from orchestrator.report.tables.verdicts import Verdict
-from orchestrator.store.ledger import YARDSTICKS
+from orchestrator.store.ledger import NAIVE_FILLS
 
 # Raise it when a column changes its meaning or goes away; adding one does not need it.
 VERSION = 1
@@ -25,7 +25,7 @@ def _text(name: str, unit: str, *, null: bool = True) -> pa.Field:
     return _field(name, pa.string(), unit, null=null)
 
 
-def table_schema(filled: Filled) -> pa.Schema:
+def table_schema(filled: FilledTable) -> pa.Schema:
     """Columns of a table's long form; what the study asked of the table is in the metadata."""
     unit, asked = filled.unit, filled.table.model_dump(exclude_none=True)
     columns = [
@@ -48,20 +48,20 @@ def table_schema(filled: Filled) -> pa.Schema:
         _field("difference_high", pa.float64(), f"{unit}, 95 % interval"),
         _text("difference_test", "what the interval rests on"),
         _text("missing", "why there is no value"),
-        *(_field(name, pa.float64(), f"{unit}, mean over seeds") for name in YARDSTICKS),
+        *(_field(name, pa.float64(), f"{unit}, mean over seeds") for name in NAIVE_FILLS),
     ]
     metadata = {"maskgrid.table": str(VERSION), **{k: str(v) for k, v in asked.items()}}
     return pa.schema(columns, metadata=metadata)
 
 
-def to_arrow(filled: Filled) -> pa.Table:
+def to_arrow(filled: FilledTable) -> pa.Table:
     """The table in long form, one row a cell."""
     best = outstanding(filled)
     rows = [_row(filled, value, value.cell == best) for value in filled.values]
     return pa.Table.from_pylist(rows, schema=table_schema(filled))
 
 
-def _row(filled: Filled, value: Value, best: bool) -> dict[str, Any]:
+def _row(filled: FilledTable, value: Value, best: bool) -> dict[str, Any]:
     table = filled.table
     low, high = statistics.bootstrap(value.results) or (None, None)
     beside = beside_paper(filled, value)
@@ -86,7 +86,7 @@ def _row(filled: Filled, value: Value, best: bool) -> dict[str, Any]:
         "difference_high": beside.high if beside else None,
         "difference_test": beside.test if beside else None,
         "missing": value.missing,
-        **value.yardsticks,
+        **value.naive_fill_losses,
     }
 
 
@@ -114,7 +114,7 @@ COMPARISONS = pa.schema(
 )
 
 
-def comparison_rows(filled: Filled, found: Sequence[Comparison]) -> list[dict[str, Any]]:
+def comparison_rows(filled: FilledTable, found: Sequence[Comparison]) -> list[dict[str, Any]]:
     """Rows of `COMPARISONS`."""
     return [
         {
@@ -173,7 +173,7 @@ def _csv_value(value: Any) -> Any:
     return f"{value:.10g}" if isinstance(value, float) else value
 
 
-def _binomial_error(filled: Filled, value: Value) -> float | None:
+def _binomial_error(filled: FilledTable, value: Value) -> float | None:
     if not filled.val_images or value.mean is None:
         return None
     return statistics.binomial_error(value.mean, filled.val_images)

@@ -9,11 +9,13 @@ from rich.text import Text
 
 from orchestrator.report.formats.grid import sections
 from orchestrator.report.formats.notes import notes
-from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.fill import FilledTable
 from orchestrator.report.tables.verdicts import TITLE, Verdict, lines
 
 
-def print_results(tables: Iterable[Filled], found: Sequence[Verdict], console: Console) -> None:
+def print_results(
+    tables: Iterable[FilledTable], found: Sequence[Verdict], console: Console
+) -> None:
     """Print a study's tables with what stands below them, then its verdicts."""
     for filled in tables:
         for title, (header, body) in sections(filled, "[bold]{}[/]"):

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from orchestrator.report.page.recipe_diff import Compared, compare, nested
-from orchestrator.report.page.trials import Shown
+from orchestrator.report.page.trials import ShownTrial
 from orchestrator.study.spec import StudySpec
 
 # Where `maskgrid data fetch` puts the images; a folder's place is the reader's own.
@@ -37,7 +37,7 @@ class Recipes:
     common: str
     """What they share, as YAML."""
     compared: Compared
-    trials: tuple[Shown, ...]
+    trials: tuple[ShownTrial, ...]
     """One for each of the compared rows."""
 
 
@@ -63,7 +63,7 @@ class Code:
     """How many other states some trials ran on."""
 
 
-def recipes(trials: Sequence[Shown]) -> list[Recipes]:
+def recipes(trials: Sequence[ShownTrial]) -> list[Recipes]:
     """The recipes of each kind, pretraining first: the common part once, then what differs."""
     found = []
     for kind in sorted({trial.record["kind"] for trial in trials}, reverse=True):
@@ -73,7 +73,7 @@ def recipes(trials: Sequence[Shown]) -> list[Recipes]:
     return found
 
 
-def origins(trials: Sequence[Shown]) -> Origins:
+def origins(trials: Sequence[ShownTrial]) -> Origins:
     """The provenance of all trials that ended, grouped."""
     texts = [trial.record["provenance"] for trial in trials]
     counted = Counter(text for text in texts if text)
@@ -86,7 +86,7 @@ def _in_order(provenance: dict[str, Any]) -> dict[str, Any]:
     return known | provenance
 
 
-def code(trials: Sequence[Shown]) -> Code | None:
+def code(trials: Sequence[ShownTrial]) -> Code | None:
     """The state of the code that most trials ran on; None where no trial recorded a commit."""
     found = [json.loads(trial.record["provenance"] or "{}") for trial in trials]
     states = Counter((each["commit"], each.get("dirty")) for each in found if each.get("commit"))

@@ -13,7 +13,7 @@ from orchestrator.report.formats.notes import notes
 from orchestrator.report.page.origin import LABELS, code, origins, recipes, study_yaml
 from orchestrator.report.page.trials import STATES, Tree, blocks, counts, trees
 from orchestrator.report.records.collect import Records
-from orchestrator.report.tables.fill import Filled
+from orchestrator.report.tables.fill import FilledTable
 from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.study.spec import StudySpec
 
@@ -28,7 +28,7 @@ _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 def page(
     study: StudySpec,
     records: Records,
-    tables: Sequence[Filled],
+    tables: Sequence[FilledTable],
     verdicts: Sequence[Verdict],
     figures: Mapping[str, bytes],
 ) -> bytes:

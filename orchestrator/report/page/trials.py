@@ -16,7 +16,7 @@ TREES_AT_ONCE = 40
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownTrial:
     """One trial: its record, the cells that ask for it, and the last epoch's metrics."""
 
     record: dict[str, Any]
@@ -39,7 +39,7 @@ class Shown:
 class Tree:
     """A trial and those that start from it."""
 
-    trial: Shown
+    trial: ShownTrial
     children: tuple["Tree", ...]
     depth: int = 0
     """How many trials lie between it and fresh weights."""
@@ -69,7 +69,7 @@ def trees(records: Records) -> list[Tree]:
     """Every trial under the one it starts from, in the records' order."""
     shown = _shown(records)
     known = {trial.key for trial in shown}
-    below: dict[str | None, list[Shown]] = {}
+    below: dict[str | None, list[ShownTrial]] = {}
     for trial in shown:
         parent = trial.record["parent_key"]
         below.setdefault(parent if parent in known else None, []).append(trial)
@@ -87,19 +87,19 @@ def blocks(found: Sequence[Tree]) -> list[Block]:
     return [Block(start + 1, start + len(some), some) for start, some in portions]
 
 
-def counts(trials: Iterable[Shown]) -> dict[str, int]:
+def counts(trials: Iterable[ShownTrial]) -> dict[str, int]:
     """Trials by state, in the order of STATES; states that no trial is in are left out."""
     found = Counter(trial.state for trial in trials)
     return {state: found[state] for state in STATES if found[state]}
 
 
-def _shown(records: Records) -> list[Shown]:
+def _shown(records: Records) -> list[ShownTrial]:
     asked: dict[str, dict[str, None]] = {}
     for cell in records.cells.to_pylist():
         for key in filter(None, (cell["pretrain_key"], cell["finetune_key"])):
             asked.setdefault(key, {})[cell["cell"]] = None
     last = last_rows(records.epochs)
     return [
-        Shown(row, tuple(asked.get(row["trial_key"], ())), last.get(row["trial_key"], {}))
+        ShownTrial(row, tuple(asked.get(row["trial_key"], ())), last.get(row["trial_key"], {}))
         for row in records.trials.to_pylist()
     ]

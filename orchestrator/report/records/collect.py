@@ -36,7 +36,7 @@ def collect(board: Board, ledger: Ledger) -> Records:
             {
                 **_identity(trial),
                 **_ending(trial.key, board, ledger),
-                **ledger.yardsticks(trial.key),
+                **ledger.naive_fill_losses(trial.key),
                 "epochs_done": len(epochs[-1]),
                 "train_seconds": seconds,
             }

@@ -30,7 +30,7 @@ def last_rows(epochs: pa.Table) -> dict[str, Row]:
     return dict(zip(keys, epochs.take(_last(codes, len(keys))).to_pylist(), strict=True))
 
 
-def places(epochs: pa.Table) -> dict[str, Positions]:
+def row_numbers(epochs: pa.Table) -> dict[str, Positions]:
     """Where each trial's rows are, in order."""
     keys, codes = _trials(epochs)
     order, ends = codes.argsort(kind="stable"), np.bincount(codes, minlength=len(keys)).cumsum()

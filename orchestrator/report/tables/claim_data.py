@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.report.records.collect import Records
-from orchestrator.report.tables.fill import Filled, Value, label
+from orchestrator.report.tables.fill import FilledTable, Value, label
 from orchestrator.report.tables.statistics import ALPHA, holm, paired
 
 
 @dataclass(frozen=True)
-class Setting:
+class ControlValues:
     """Losses by patch size at one mask ratio, all else equal."""
 
     ratio: str
@@ -27,7 +27,7 @@ class Setting:
 class Blocks:
     """What the study asks about the loss by patch size."""
 
-    settings: tuple[Setting, ...]
+    settings: tuple[ControlValues, ...]
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -75,7 +75,7 @@ class Blocks:
                 yield f"{setting.ratio}, {below}x{below} to {above}x{above}", changes
 
 
-def loss_blocks(filled: Filled, records: Records) -> Blocks | None:
+def loss_blocks(filled: FilledTable, records: Records) -> Blocks | None:
     """The losses of a pretraining table by patch size; None if the study asks for no two sizes.
 
     Equal trials that several cells ask for count once; plain autoencoders have no patches. What is
@@ -95,7 +95,7 @@ def loss_blocks(filled: Filled, records: Records) -> Blocks | None:
     return Blocks(several) if several else None
 
 
-def masked_pairs(filled: Filled, records: Records) -> list[tuple[Value, Value]]:
+def masked_pairs(filled: FilledTable, records: Records) -> list[tuple[Value, Value]]:
     """(cell, the same finetuning alone) for each cell whose pretraining restored hidden patches."""
     modes = {
         row["trial_key"]: _mask(json.loads(row["recipe"])).get("mode", "bernoulli")
@@ -109,7 +109,7 @@ def masked_pairs(filled: Filled, records: Records) -> list[tuple[Value, Value]]:
     ]
 
 
-def _by_trial(filled: Filled, records: Records) -> dict[str, float | None]:
+def _by_trial(filled: FilledTable, records: Records) -> dict[str, float | None]:
     """Pretrain trial -> its loss, None where it has none."""
     by_name = {value.cell: value for value in filled.values}
     return {
@@ -119,14 +119,14 @@ def _by_trial(filled: Filled, records: Records) -> dict[str, float | None]:
     }
 
 
-def _of_sizes(name: str, seeds: Mapping[int, Mapping[int, float | None]]) -> Setting:
+def _of_sizes(name: str, seeds: Mapping[int, Mapping[int, float | None]]) -> ControlValues:
     sizes = sorted({size for row in seeds.values() for size in row})
     by_seed = {}
     for seed, row in seeds.items():
         block = [loss for size in sizes if (loss := row.get(size)) is not None]
         if len(block) == len(sizes):
             by_seed[seed] = tuple(block)
-    return Setting(_ratio(name), tuple(sizes), by_seed)
+    return ControlValues(_ratio(name), tuple(sizes), by_seed)
 
 
 def _mask(recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.report.tables import statistics
-from orchestrator.report.tables.fill import Filled, Value
+from orchestrator.report.tables.fill import FilledTable, Value
 from orchestrator.report.tables.published import TABLES
 from orchestrator.report.tables.statistics import ALPHA, Difference
 
@@ -43,14 +43,14 @@ class Comparison:
         return self.difference.n > 1 and self.p_holm is not None and self.p_holm < ALPHA
 
 
-def against_scratch(filled: Filled) -> list[Comparison]:
+def against_scratch(filled: FilledTable) -> list[Comparison]:
     """Each pretrained cell minus the same network, finetuned alike, without pretraining."""
     by_name = {value.cell: value for value in filled.values}
     pairs = [(value, by_name[value.scratch]) for value in filled.values if value.scratch]
     return _compare(filled, pairs, "scratch")
 
 
-def against_row_above(filled: Filled) -> list[Comparison]:
+def against_row_above(filled: FilledTable) -> list[Comparison]:
     """Each cell of a numeric grid minus the one above it: what a larger patch does."""
     inside = [value for value in filled.values if isinstance(value.row, int | float)]
     pairs = []
@@ -61,7 +61,7 @@ def against_row_above(filled: Filled) -> list[Comparison]:
     return _compare(filled, pairs, "row above")
 
 
-def against_best(filled: Filled) -> list[Comparison]:
+def against_best(filled: FilledTable) -> list[Comparison]:
     """Each cell minus the best, by the mean over seeds; the first of equals is the best.
 
     Of k cells that differ in nothing one is the best all the same, and looks it. Any of the
@@ -76,7 +76,7 @@ def against_best(filled: Filled) -> list[Comparison]:
     return _compare(filled, others, "best", pairs)
 
 
-def best_of(filled: Filled) -> Value | None:
+def best_of(filled: FilledTable) -> Value | None:
     """The cell of the highest accuracy or lowest loss; None for reconstruction losses.
 
     Those are no contest: with less to restore the loss is lower.
@@ -88,7 +88,7 @@ def best_of(filled: Filled) -> Value | None:
     return max(known, key=lambda value: sign * (value.mean or 0.0), default=None)
 
 
-def outstanding(filled: Filled) -> str | None:
+def outstanding(filled: FilledTable) -> str | None:
     """The best cell's name if seeds tell it apart from every other cell; else None.
 
     A cell without a result might yet be better: then there is none.
@@ -98,7 +98,7 @@ def outstanding(filled: Filled) -> str | None:
     return best.cell if complete and best and all(each.holds for each in found) else None
 
 
-def beside_paper(filled: Filled, value: Value) -> Difference | None:
+def beside_paper(filled: FilledTable, value: Value) -> Difference | None:
     """Ours minus the published value, which is one run's.
 
     Several seeds: would one run more of ours land there (t with the deviation of our seeds)? One
@@ -115,7 +115,7 @@ def beside_paper(filled: Filled, value: Value) -> Difference | None:
 
 
 def _compare(
-    filled: Filled, pairs: list[tuple[Value, Value]], against: Against, family: int = 0
+    filled: FilledTable, pairs: list[tuple[Value, Value]], against: Against, family: int = 0
 ) -> list[Comparison]:
     """Comparisons of the pairs that share a seed, corrected for their number or the family's."""
     shared = [(ours, theirs, _differences(ours, theirs)) for ours, theirs in pairs]
@@ -137,7 +137,7 @@ def _compare(
     ]
 
 
-def all_comparisons(filled: Filled) -> list[Comparison]:
+def all_comparisons(filled: FilledTable) -> list[Comparison]:
     """Those that a table's kind allows."""
     if filled.table.kind == "pretrain":
         return against_row_above(filled)
@@ -156,7 +156,7 @@ def _differences(ours: Value, theirs: Value) -> list[float]:
     ]
 
 
-def _test(filled: Filled, ours: Value, theirs: Value, differences: list[float]) -> Difference:
+def _test(filled: FilledTable, ours: Value, theirs: Value, differences: list[float]) -> Difference:
     if len(differences) > 1:
         return statistics.paired(differences)
     if filled.is_accuracy and filled.val_images:

@@ -10,7 +10,7 @@ from orchestrator.report.records.collect import Records
 from orchestrator.report.records.epoch_selection import chosen_rows
 from orchestrator.report.records.val_images import val_images
 from orchestrator.report.tables.published import TABLES, Published
-from orchestrator.store.ledger import YARDSTICKS
+from orchestrator.store.ledger import NAIVE_FILLS
 from orchestrator.study.spec import Scalar, Table
 
 Row = dict[str, Any]
@@ -37,7 +37,7 @@ class Value:
     """Trial each seed started from; for finetunings of a pretraining only."""
     scratch: str | None = None
     """The cell that finetunes the same recipe without pretraining, if there is one."""
-    yardsticks: Mapping[str, float] = field(default_factory=dict)
+    naive_fill_losses: Mapping[str, float] = field(default_factory=dict)
     """Mean over seeds of the same loss with nothing learned; for reconstruction losses only."""
 
     @property
@@ -57,7 +57,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledTable:
     """A table of the study with its values."""
 
     table: Table
@@ -89,7 +89,7 @@ class Filled:
         return label(axis, value, self.digits.get(axis, DIGITS))
 
 
-def fill_table(table: Table, records: Records) -> Filled:
+def fill_table(table: Table, records: Records) -> FilledTable:
     """Read a table's metric for every cell of the study that has a trial of its kind."""
     trials = {row["trial_key"]: row for row in records.trials.to_pylist()}
     found = chosen_rows(table, records.epochs)
@@ -104,7 +104,7 @@ def fill_table(table: Table, records: Records) -> Filled:
         for name, cells in by_cell.items()
     ]
     images = val_images(trials.values()) if table.metric.startswith("val_") else None
-    return Filled(table, tuple(values), images, digits)
+    return FilledTable(table, tuple(values), images, digits)
 
 
 AXES = {"patch_size": "patch", "mask_ratio": "masked"}
@@ -178,7 +178,7 @@ def _value(
         published=_beside(published, name, row, column) if published else None,
         parents=_parents(table, cells),
         scratch=scratch,
-        yardsticks=_beside_learning(table, [trials[key] for key in keys.values()]),
+        naive_fill_losses=_beside_learning(table, [trials[key] for key in keys.values()]),
     )
 
 
@@ -191,10 +191,10 @@ def _parents(table: Table, cells: list[Row]) -> dict[int, str]:
 def _beside_learning(table: Table, trials: list[Row]) -> dict[str, float]:
     if table.kind != "pretrain" or table.metric != "val_loss":
         return {}
-    known = [trial for trial in trials if trial[YARDSTICKS[0]] is not None]
+    known = [trial for trial in trials if trial[NAIVE_FILLS[0]] is not None]
     if not known:
         return {}
-    return {name: statistics.fmean(trial[name] for trial in known) for name in YARDSTICKS}
+    return {name: statistics.fmean(trial[name] for trial in known) for name in NAIVE_FILLS}
 
 
 def _results(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from orchestrator.report.records.collect import Records
 from orchestrator.report.tables.claim_data import Blocks, loss_blocks, masked_pairs
-from orchestrator.report.tables.fill import Filled, Value, fill_table
+from orchestrator.report.tables.fill import FilledTable, Value, fill_table
 from orchestrator.report.tables.statistics import (
     ALPHA,
     Difference,
@@ -122,7 +122,7 @@ def _loss_verdict(blocks: Blocks, p: float, grows: bool) -> tuple[bool | None, s
     return True, "Noise does not explain such an order."
 
 
-def pretraining_helps(filled: Filled, pairs: Sequence[Pair]) -> Verdict:
+def pretraining_helps(filled: FilledTable, pairs: Sequence[Pair]) -> Verdict:
     """Each masked pretraining against the same network, finetuned alike, without one.
 
     Several seeds: a paired t-test of the mean gain of each seed. One seed: the t-test of one case
@@ -171,7 +171,7 @@ def _by_cells(pairs: Sequence[Pair], seed: int) -> Difference:
     return one_more([ours.by_seed[seed] for ours, _ in pairs], *alone.values())
 
 
-def _behind(filled: Filled, found: Difference, seeds: int, pairs: Sequence[Pair]) -> str:
+def _behind(filled: FilledTable, found: Difference, seeds: int, pairs: Sequence[Pair]) -> str:
     parts = [f"{_count(seeds, 'seed')}, {_count(len(pairs), 'cell')}"]
     if found.p is None:
         parts.insert(0, "no test: one seed and too few cells, or no spread")

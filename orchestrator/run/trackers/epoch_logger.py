@@ -10,7 +10,7 @@ from model.epoch_row import EpochRow
 METRICS = tuple(field.name for field in fields(EpochRow) if field.name != "epoch")
 
 
-class EveryEpoch(LoggerCallback):
+class EpochLogger(LoggerCallback):
     """Mixed into one of Ray's loggers, it passes on epochs only, with the epoch as the step.
 
     Tune adds some twenty values of its own to every report, host name and process number among

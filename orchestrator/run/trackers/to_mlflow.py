@@ -6,7 +6,7 @@ from typing import Any
 import mlflow
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
-from orchestrator.run.trackers.epoch_logger import EveryEpoch
+from orchestrator.run.trackers.epoch_logger import EpochLogger
 
 
 def to_mlflow(study: str, folder: Path) -> MLflowLoggerCallback:
@@ -14,7 +14,7 @@ def to_mlflow(study: str, folder: Path) -> MLflowLoggerCallback:
     return _MLflow(folder.as_uri(), experiment_name=study)
 
 
-class _MLflow(EveryEpoch, MLflowLoggerCallback):
+class _MLflow(EpochLogger, MLflowLoggerCallback):
     """A trial that goes on after a kill goes on in the run that it began."""
 
     def log_trial_start(self, trial: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from ray.tune.logger import TBXLoggerCallback
 
-from orchestrator.run.trackers.epoch_logger import EveryEpoch
+from orchestrator.run.trackers.epoch_logger import EpochLogger
 from orchestrator.store.store import Store
 
 
@@ -14,7 +14,7 @@ def to_tensorboard(store: Store) -> TBXLoggerCallback:
     return made
 
 
-class _AtTheEnd(EveryEpoch, TBXLoggerCallback):
+class _AtTheEnd(EpochLogger, TBXLoggerCallback):
     """Tune writes to a folder of its own and copies it to the store at the end."""
 
 

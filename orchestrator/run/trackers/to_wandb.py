@@ -7,7 +7,7 @@ import ray
 import wandb
 from ray.air.integrations.wandb import WandbLoggerCallback, _WandbLoggingActor
 
-from orchestrator.run.trackers.epoch_logger import EveryEpoch
+from orchestrator.run.trackers.epoch_logger import EpochLogger
 
 # What W&B would note of machine, user and code. The ledger has what matters of it.
 _PRIVATE = {
@@ -50,7 +50,7 @@ class _Logging(_WandbLoggingActor):
         wandb.teardown()
 
 
-class _Wandb(EveryEpoch, WandbLoggerCallback):
+class _Wandb(EpochLogger, WandbLoggerCallback):
     """Without an API key: Ray would ask for one, and put it into the runtime environment of its
     logging processes, which the dashboard and Ray's log files show.
     """

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from model.analysis import naive_fills as module
-from model.analysis.naive_fills import inpaint, of_recipe, sigma, yardsticks
+from model.analysis.naive_fills import fill_losses, fill_losses_of_recipe, inpaint, sigma
 from model.config.images import SyntheticImages
 from model.config.masking import MaskConfig
 from model.config.network import ModelConfig
@@ -57,7 +57,7 @@ def test_inpainting_equals_the_slow_version(patch):
 
 def test_errors_equal_those_counted_by_hand():
     images, shown = _smooth(5, 16), _shown(5, 16)
-    found = yardsticks(images, shown, 4)
+    found = fill_losses(images, shown, 4)
     scaled, seen = images.double().numpy() / 255, shown.expand_as(images).numpy()
     # Hidden pixels become black: their own values are the error, over all pixels.
     assert found["zero"] == pytest.approx((scaled * ~seen).mean(), rel=1e-5)
@@ -71,7 +71,7 @@ def test_errors_equal_those_counted_by_hand():
 
 @pytest.mark.parametrize("patch", [2, 4, 8])
 def test_better_restorations_score_better(patch):
-    found = yardsticks(_smooth(40, 64), _shown(40, 64, patch), patch)
+    found = fill_losses(_smooth(40, 64), _shown(40, 64, patch), patch)
     # On smooth images each step uses more of what is visible.
     assert found["gaussian"] < found["mean"] < found["zero"]
     # Black instead of the mid-grey of these images, in 40 % of the pixels.
@@ -81,7 +81,7 @@ def test_better_restorations_score_better(patch):
 def test_larger_patches_and_ratios_are_harder():
     images = _smooth(40, 64)
     found = [
-        [yardsticks(images, _shown(40, 64, p, r), p)["gaussian"] for r in (0.2, 0.4, 0.6)]
+        [fill_losses(images, _shown(40, 64, p, r), p)["gaussian"] for r in (0.2, 0.4, 0.6)]
         for p in (2, 4, 8)
     ]
     # As in table 1 of Terentiev & Ivanenko (2024), along both axes.
@@ -91,12 +91,12 @@ def test_larger_patches_and_ratios_are_harder():
 
 def test_nothing_hidden_is_no_error():
     everything = torch.ones(2, 1, 16, 16, dtype=torch.bool)
-    assert set(yardsticks(_smooth(2, 16), everything, 4).values()) == {0}
+    assert set(fill_losses(_smooth(2, 16), everything, 4).values()) == {0}
 
 
 def test_images_of_one_colour_are_restored():
     images = torch.full((2, 3, 16, 16), 90, dtype=torch.uint8)
-    found = yardsticks(images, _shown(2, 16), 4)
+    found = fill_losses(images, _shown(2, 16), 4)
     assert found["mean"] == pytest.approx(0, abs=1e-6)
     assert found["gaussian"] == pytest.approx(0, abs=1e-6)
 
@@ -115,14 +115,14 @@ def test_pixels_out_of_reach_get_the_mean_colour():
 
 def test_chunks_change_no_number(monkeypatch):
     images, shown = _smooth(7, 16), _shown(7, 16)
-    whole = yardsticks(images, shown, 4)
+    whole = fill_losses(images, shown, 4)
     monkeypatch.setattr(module, "_CHUNK", 3)
-    assert yardsticks(images, shown, 4) == pytest.approx(whole, rel=1e-6)
+    assert fill_losses(images, shown, 4) == pytest.approx(whole, rel=1e-6)
 
 
 def test_no_images_are_refused():
     with pytest.raises(ValueError, match="no images"):
-        yardsticks(_smooth(1, 16)[:0], _shown(1, 16)[:0], 4)
+        fill_losses(_smooth(1, 16)[:0], _shown(1, 16)[:0], 4)
 
 
 @pytest.mark.parametrize("mode", ["bernoulli", "uvcgan2"])
@@ -145,4 +145,4 @@ def test_a_trials_yardsticks_use_the_masks_it_was_validated_with(
     masked = objective.masked(batch, objective.shown(batch))
     # Black is what the network itself is shown: the loss of giving it back unchanged.
     expected = float((masked - images).abs().mean())
-    assert of_recipe(recipe, image_set)["zero"] == pytest.approx(expected, rel=1e-5)
+    assert fill_losses_of_recipe(recipe, image_set)["zero"] == pytest.approx(expected, rel=1e-5)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tiny_trials import CPU, finetune, images_of, pretrain
 from torch import Tensor
 
-from model.augment.cache import Augmented
+from model.augment.cache import AugmentedCache
 from model.config.training import AugmentConfig
 from model.data.image_set import split
-from model.training.batches import Feed
+from model.training.batches import BatchLoader
 from model.training.context import LocalContext
 from model.training.fit import fit
 
@@ -27,7 +27,7 @@ def counted(made: list[int], value: int, size: int = 10) -> Callable[[], Tensor]
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 5)), max_size=40))
 def test_the_answer_is_what_was_asked_for_and_the_limit_holds(asked: list[tuple[str, int]]) -> None:
-    kept = Augmented(limit=35)  # three parts of ten bytes
+    kept = AugmentedCache(limit=35)  # three parts of ten bytes
     made: list[int] = []
     stream, since = None, set[int]()
     for name, part in asked:
@@ -43,7 +43,7 @@ def test_the_answer_is_what_was_asked_for_and_the_limit_holds(asked: list[tuple[
 
 
 def test_trials_of_one_stream_augment_once_and_learn_the_same() -> None:
-    shared = Augmented()
+    shared = AugmentedCache()
     one, other = pretrain(), finetune()
     for recipe in (one, other):
         context = LocalContext(augmented=shared)
@@ -51,14 +51,14 @@ def test_trials_of_one_stream_augment_once_and_learn_the_same() -> None:
         with_memory = fit(recipe, images_of(), context)
         without = fit(recipe, images_of(), alone)
         assert all(torch.equal(with_memory[name], without[name]) for name in without)
-    feeds = [Feed(images_of(), recipe, 0, 1, CPU, shared) for recipe in (one, other)]
+    feeds = [BatchLoader(images_of(), recipe, 0, 1, CPU, shared) for recipe in (one, other)]
     train = split(images_of(), one.data).train
     first, second = (feed._augmented(torch.from_numpy(train), 1) for feed in feeds)
     assert first.data_ptr() == second.data_ptr()
 
 
 def test_another_seed_policy_or_image_set_is_another_stream() -> None:
-    shared, ids = Augmented(), torch.arange(6)
+    shared, ids = AugmentedCache(), torch.arange(6)
     recipes = [
         finetune(),
         finetune(seed=1),
@@ -66,6 +66,6 @@ def test_another_seed_policy_or_image_set_is_another_stream() -> None:
         finetune(augment=AugmentConfig(flip=True)),
     ]
     for recipe in recipes:
-        with_memory = Feed(images_of(), recipe, 0, 1, CPU, shared)._augmented(ids, 3)
-        without = Feed(images_of(), recipe, 0, 1, CPU)._augmented(ids, 3)
+        with_memory = BatchLoader(images_of(), recipe, 0, 1, CPU, shared)._augmented(ids, 3)
+        without = BatchLoader(images_of(), recipe, 0, 1, CPU)._augmented(ids, 3)
         np.testing.assert_array_equal(with_memory, without)

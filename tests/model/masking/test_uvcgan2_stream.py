@@ -13,7 +13,7 @@ from model.config.masking import MaskConfig
 from model.data.image_set import split
 from model.masking.uvcgan2_stream import StreamedMasks
 from model.objectives.objectives import Reconstruction, build_objective
-from model.training.batches import Feed
+from model.training.batches import BatchLoader
 
 _GOLDEN = np.load(GOLDEN / "uvcgan2_masks_seed0.npz")
 _CONFIG = MaskConfig(mode="uvcgan2", patch_size=4, ratio=0.5)
@@ -61,7 +61,7 @@ def test_a_run_takes_them_in_turn_from_epoch_to_epoch(workers: int) -> None:
     samples = split(images_of(), IMAGES).train
     expected = _one_by_one(2 * len(samples))
     for rank in range(workers):
-        feed = Feed(images_of(), _RECIPE, rank, workers, CPU)
+        feed = BatchLoader(images_of(), _RECIPE, rank, workers, CPU)
         objective = build_objective(_RECIPE, 2)
         assert isinstance(objective, Reconstruction)
         for epoch in (1, 2):
@@ -75,7 +75,7 @@ def test_a_run_takes_them_in_turn_from_epoch_to_epoch(workers: int) -> None:
 
 def test_each_pass_of_held_out_images_starts_the_stream_anew() -> None:
     samples = split(images_of(), IMAGES).val
-    feed = Feed(images_of(), _RECIPE, 0, 1, CPU)
+    feed = BatchLoader(images_of(), _RECIPE, 0, 1, CPU)
     objective = build_objective(_RECIPE, 2)
     assert isinstance(objective, Reconstruction)
     # Training in between does not move it.
@@ -86,7 +86,7 @@ def test_each_pass_of_held_out_images_starts_the_stream_anew() -> None:
 
 
 def test_places_count_every_image_that_was_trained_on_before() -> None:
-    feed = Feed(images_of(), finetune(), 0, 2, CPU)
+    feed = BatchLoader(images_of(), finetune(), 0, 2, CPU)
     places = [share.batch.places.tolist() for share in feed.training(np.arange(5), 3)]
     # Ten images went before, in two epochs of five; batches of three, every second image.
     assert places == [[10, 12], [13]]

@@ -16,7 +16,7 @@ from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.config.training import AugmentConfig
 from model.data.image_set import ImageSet, split
 from model.objectives.objectives import build_objective
-from model.training.batches import Feed, Share
+from model.training.batches import BatchLoader, LocalBatch
 
 _PLAIN = AugmentConfig(policy="none")
 _FLIPPED = AugmentConfig(flip=True)
@@ -37,14 +37,14 @@ def _numbered(count: int) -> ImageSet:
 
 def _shares(
     count: int, batch: int, workers: int, epoch: int = 1, seed: int = 0
-) -> list[list[Share]]:
+) -> list[list[LocalBatch]]:
     """Every worker's shares of numbered images."""
     recipe = finetune(seed=seed, batch_size=batch, augment=_PLAIN)
-    feeds = [Feed(_numbered(count), recipe, rank, workers, CPU) for rank in range(workers)]
+    feeds = [BatchLoader(_numbered(count), recipe, rank, workers, CPU) for rank in range(workers)]
     return [list(feed.training(np.arange(count), epoch)) for feed in feeds]
 
 
-def _served(steps: tuple[Share, ...]) -> list[int]:
+def _served(steps: tuple[LocalBatch, ...]) -> list[int]:
     """Images that count of one step over all workers."""
     return torch.cat([share.batch.samples[: share.images] for share in steps]).tolist()
 
@@ -89,7 +89,9 @@ def test_scaled_sums_average_to_the_batchs_mean(count: int, batch: int, workers:
 @given(_counts, _workers)
 def test_held_out_images_are_shared_out_once(count: int, workers: int) -> None:
     samples = np.arange(count)
-    feeds = [Feed(_numbered(count), finetune(), rank, workers, CPU) for rank in range(workers)]
+    feeds = [
+        BatchLoader(_numbered(count), finetune(), rank, workers, CPU) for rank in range(workers)
+    ]
     shares = [share for feed in feeds for share in feed.held_out(samples)]
     # Each is evaluated by one worker, and nothing is lent.
     assert sorted(_served(tuple(shares))) == list(range(count))
@@ -103,7 +105,7 @@ def test_averaged_gradients_are_the_batchs(kind: str, workers: int) -> None:
     recipe = {"pretrain": pretrain, "finetune": finetune}[kind]()
     objective = build_objective(recipe, 2)
 
-    def gradient(share: Share, scale: float) -> Tensor:
+    def gradient(share: LocalBatch, scale: float) -> Tensor:
         objective.zero_grad()
         (objective(share.batch).loss.sum() * scale).backward()
         grads = [p.grad.flatten() for p in objective.parameters() if p.grad is not None]
@@ -117,10 +119,12 @@ def test_averaged_gradients_are_the_batchs(kind: str, workers: int) -> None:
         torch.testing.assert_close(averaged, expected, rtol=1e-4, atol=1e-6)
 
 
-def _real(recipe: PretrainRecipe | FinetuneRecipe, rank: int, workers: int) -> list[Share]:
+def _real(recipe: PretrainRecipe | FinetuneRecipe, rank: int, workers: int) -> list[LocalBatch]:
     """The first epoch of the ten real images in batches of three."""
     images = images_of()
-    return list(Feed(images, recipe, rank, workers, CPU).training(split(images, IMAGES).train, 1))
+    return list(
+        BatchLoader(images, recipe, rank, workers, CPU).training(split(images, IMAGES).train, 1)
+    )
 
 
 # --- order and pixels -------------------------------------------------------------------------
@@ -165,7 +169,7 @@ def test_images_and_labels_belong_to_their_samples(workers: int) -> None:
 def test_augmentation_is_each_images_own(workers: int, batch: int, seed: int) -> None:
     images, recipe = images_of(), finetune(seed=seed, batch_size=batch, augment=_FLIPPED)
     train = split(images, IMAGES).train
-    feeds = [Feed(images, recipe, rank, workers, CPU) for rank in range(workers)]
+    feeds = [BatchLoader(images, recipe, rank, workers, CPU) for rank in range(workers)]
     for share in (share for feed in feeds for share in feed.training(train, 2)):
         for pixels, number in zip(share.batch.images, share.batch.samples, strict=True):
             alone = torch.from_numpy(images.images[[number]])
@@ -176,7 +180,7 @@ def test_augmentation_is_each_images_own(workers: int, batch: int, seed: int) ->
 
 def test_held_out_images_are_as_they_are() -> None:
     images = images_of()
-    feed = Feed(images, finetune(augment=_FLIPPED), 0, 1, CPU)
+    feed = BatchLoader(images, finetune(augment=_FLIPPED), 0, 1, CPU)
     (share,) = feed.held_out(split(images, IMAGES).val)
     # In the order of the split, not augmented, on the scale from 0 to 1.
     assert torch.equal(share.batch.images, torch.from_numpy(images.images[images.is_val]) / 255)
@@ -185,7 +189,7 @@ def test_held_out_images_are_as_they_are() -> None:
 # --- arms -------------------------------------------------------------------------------------
 
 
-def _assert_same_images(ours: list[Share], theirs: list[Share]) -> None:
+def _assert_same_images(ours: list[LocalBatch], theirs: list[LocalBatch]) -> None:
     for left, right in zip(ours, theirs, strict=True):
         # The same images in the same order, augmented alike, to the bit.
         assert torch.equal(left.batch.samples, right.batch.samples)

@@ -15,7 +15,7 @@ from model.config.masking import MaskConfig
 from model.config.network import ModelConfig
 from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.epoch_row import EpochRow
-from model.training.compilation import compilations, compile_in_place, how
+from model.training.compilation import compilations, compile_in_place, status
 from model.training.context import LocalContext
 from model.training.fit import fit
 from orchestrator.run import worker
@@ -59,7 +59,7 @@ def test_a_study_compiles_twice_and_learns_the_same() -> None:
     assert not counters["graph_break"]
     assert not counters["unimplemented"]
     assert (compilations()["graphs"], compilations()["refused"]) == (2, 0)
-    assert how(CPU) == "yes"
+    assert status(CPU) == "yes"
 
 
 @pytest.mark.parametrize("backward", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -82,7 +82,7 @@ def test_what_cannot_be_compiled_trains_as_it_is_written(
     # The very same numbers: also where only the backward pass was refused, nothing is compiled.
     assert [row.train_loss for row in ours] == [row.train_loss for row in plain]
     # And it is told.
-    assert how(CPU) in ("no", "in part")
+    assert status(CPU) in ("no", "in part")
 
 
 def test_one_process_compiles_networks_of_many_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +114,8 @@ def test_what_became_of_a_wish_to_compile_is_told(
     counters["frames"]["total"], counters["frames"]["ok"] = frames
     counters["stats"]["unique_graphs"] = graphs
     counters["inductor"]["cudagraph_skips"] = skips
-    assert how(CPU) == on_cpu
-    assert how(torch.device("cuda")) == on_gpu
+    assert status(CPU) == on_cpu
+    assert status(torch.device("cuda")) == on_gpu
 
 
 def test_a_trial_records_whether_it_was_compiled() -> None:

@@ -26,7 +26,7 @@ from model.masking.masks import visible
 from model.networks.uvcgan2 import Classifier, Generator, build_classifier, build_generator
 from model.objectives.objectives import Batch, Reconstruction, build_objective
 from model.rng import Key, Stream
-from model.training.batches import Feed
+from model.training.batches import BatchLoader
 from model.training.context import LocalContext
 
 Recipe = PretrainRecipe | FinetuneRecipe
@@ -55,7 +55,7 @@ def _loss(recipe: Recipe, network: Generator | Classifier, batch: Batch) -> Tens
 def _batches(recipe: Recipe) -> Iterator[Batch]:
     """The global batches of a whole training, each with the epoch that keys its masks."""
     images = images_of()
-    feed = Feed(images, recipe, 0, 1, CPU)
+    feed = BatchLoader(images, recipe, 0, 1, CPU)
     for epoch in range(1, recipe.train.epochs + 1):
         for share in feed.training(split(images, IMAGES).train, epoch):
             yield share.batch._replace(epoch=epoch)

@@ -6,11 +6,11 @@ import pytest
 from hand_records import BASELINE, cell, records
 
 from orchestrator.report.formats.documents import escape, to_latex, to_markdown
-from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.study.spec import TABLE_2
 
 
-def filled(*cells: object, **trial: object) -> Filled:
+def filled(*cells: object, **trial: object) -> FilledTable:
     table = TABLE_2.model_copy(update={"title": "Accuracy_1"})
     return fill_table(table, records([*cells], **trial))  # type: ignore[list-item]
 

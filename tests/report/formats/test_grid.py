@@ -7,11 +7,11 @@ import pytest
 from hand_records import BASELINE, cell, records
 
 from orchestrator.report.formats.grid import Grid, sections
-from orchestrator.report.tables.fill import Filled, fill_table, label
+from orchestrator.report.tables.fill import FilledTable, fill_table, label
 from orchestrator.study.spec import TABLE_1, TABLE_2, Table
 
 
-def grid(filled: Filled) -> Grid:
+def grid(filled: FilledTable) -> Grid:
     return sections(filled)[0][1]
 
 
@@ -127,7 +127,7 @@ def test_ratios_that_agree_as_percentages_are_printed_with_more_digits(
 # --- beside the paper -------------------------------------------------------------------------
 
 
-def parts(filled: Filled) -> dict[str, list[list[str]]]:
+def parts(filled: FilledTable) -> dict[str, list[list[str]]]:
     return {title: body for title, (_, body) in sections(filled)}
 
 

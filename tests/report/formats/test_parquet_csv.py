@@ -16,13 +16,13 @@ from orchestrator.report.formats.parquet_csv import (
     verdict_rows,
 )
 from orchestrator.report.tables.comparisons import all_comparisons
-from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.store.schemas import table_of
 from orchestrator.study.spec import TABLE_1, TABLE_2
 
 
-def example() -> Filled:
+def example() -> FilledTable:
     table = TABLE_2.model_copy(update={"published": "terentiev-2024/table-2"})
     cells = [BASELINE, cell(2, 0.2, 0.25, 0.75), cell(2, 0.4, "failed")]
     return fill_table(table, records(cells, val_images=100))

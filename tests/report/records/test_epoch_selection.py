@@ -7,7 +7,7 @@ from hand_records import EPOCH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.report.records.epoch_selection import chosen_rows, last_rows, places
+from orchestrator.report.records.epoch_selection import chosen_rows, last_rows, row_numbers
 from orchestrator.store.schemas import EPOCHS, table_of
 from orchestrator.study.spec import Table
 
@@ -59,6 +59,6 @@ def test_the_epoch_that_counts(select: Any, metric: Any, drawn: list[tuple[Any, 
     last = {key: found[-1]["epoch"] for key, found in by_trial(rows).items()}
     assert {key: row["epoch"] for key, row in last_rows(epochs).items()} == last
     all_epochs = epochs["epoch"].to_numpy()
-    assert {key: all_epochs[at].tolist() for key, at in places(epochs).items()} == {
+    assert {key: all_epochs[at].tolist() for key, at in row_numbers(epochs).items()} == {
         key: [row["epoch"] for row in found] for key, found in by_trial(rows).items()
     }

@@ -5,28 +5,28 @@ import re
 import numpy as np
 import pytest
 
-from orchestrator.report.tables.claim_data import Blocks, Setting
+from orchestrator.report.tables.claim_data import Blocks, ControlValues
 from orchestrator.report.tables.verdicts import loss_grows
 
 TABLES = 600
 
 
-def setting(ratio: str, *losses: tuple[float, ...]) -> Setting:
+def setting(ratio: str, *losses: tuple[float, ...]) -> ControlValues:
     """Losses of the sizes 2, 4, 8..., a tuple a seed."""
     sizes = tuple(2 ** (index + 1) for index in range(len(losses[0])))
-    return Setting(ratio, sizes, dict(enumerate(losses)))
+    return ControlValues(ratio, sizes, dict(enumerate(losses)))
 
 
 def test_a_seeds_block_is_its_mean_over_the_ratios_that_have_every_size() -> None:
     whole = setting("20 %", (1.0, 2.0, 3.0), (2.0, 4.0, 6.0))
-    one_seed = Setting("40 %", (2, 4, 8), {1: (4.0, 4.0, 4.0)})
+    one_seed = ControlValues("40 %", (2, 4, 8), {1: (4.0, 4.0, 4.0)})
     two_sizes = setting("60 %", (9.0, 9.0), (9.0, 9.0))
     blocks = Blocks((whole, one_seed, two_sizes))
     assert blocks.sizes == (2, 4, 8)
     assert blocks.by_seed == [(1.0, 2.0, 3.0), (3.0, 4.0, 5.0)]
     # Steps are counted wherever there are two sizes.
     assert blocks.rises == [1.5, 1.5, 0.0, 0.0, 0.0]
-    assert blocks.all_known and not Blocks((whole, Setting("40 %", (2, 4, 8), {}))).all_known
+    assert blocks.all_known and not Blocks((whole, ControlValues("40 %", (2, 4, 8), {}))).all_known
 
 
 def test_noise_that_ratios_share_is_no_trend() -> None:
@@ -54,7 +54,7 @@ def p_of(blocks: Blocks) -> float:
     ],
 )
 def test_what_cannot_be_tested_says_why(sizes: int, seeds: int, words: str) -> None:
-    each = Setting(
+    each = ControlValues(
         "20 %", (2, 4, 8)[:sizes], {seed: (0.1, 0.2, 0.3)[:sizes] for seed in range(seeds)}
     )
     found = loss_grows(Blocks((each, each)))

@@ -6,7 +6,7 @@ from hand_records import cell, records
 
 from orchestrator.report.formats.documents import to_latex
 from orchestrator.report.formats.grid import sections
-from orchestrator.report.tables.fill import Filled, fill_table
+from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.report.tables.published import TABLES
 from orchestrator.study.file import read
 from orchestrator.study.spec import Table
@@ -25,7 +25,7 @@ baseline 40.0%
 }
 
 
-def filled(table: Table) -> Filled:
+def filled(table: Table) -> FilledTable:
     """The study's table with the paper's own numbers for results."""
     assert table.published
     published = TABLES[table.published]
