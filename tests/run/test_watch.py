@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from command_line import call
 from minute_epoch import ROW
-from orchestrator.plan.progress_json import progress_json
 from rich.console import Console
 
+from orchestrator.plan.as_json import progress_json
 from orchestrator.plan.board import State, board_now, ended
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.run.watch import boards, view_of
