@@ -2,7 +2,7 @@
 
 <cache>/<fingerprint>/images.npy, labels.npy, is_val.npy, set.json
 <cache>/<fingerprint>.lock       held by the process that decodes
-<cache>/<fingerprint>.part/      what it has not finished; never read
+<cache>/<fingerprint>.part/      a set that is being written; never read
 """
 
 import json
@@ -41,7 +41,7 @@ class Source(Protocol):
 def load_or_build(
     cache: Path, fingerprint: str, open_source: Callable[[], AbstractContextManager[Source]]
 ) -> ImageSet:
-    """The cached set; only if there is none, or a damaged one, the source is opened and decoded.
+    """Return the cached set; the source is opened and decoded only where it is missing or damaged.
 
     Raises:
         InputError: the cache cannot be written; whatever opening or decoding the source raises.
@@ -84,15 +84,15 @@ def _read(folder: Path, fingerprint: str) -> ImageSet | None:
 
 
 def _build(folder: Path, source: Source) -> None:
-    """Writes beside the folder and renames: a reader sees all of a set or nothing."""
+    """Write beside the folder, then rename: a reader sees all of a set or nothing."""
     part = folder.with_name(f"{folder.name}.part")
-    # What a crash left: the lock says that nobody is at it.
+    # Left by a crash: whoever holds the lock is the only one writing.
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     try:
         _write_set(part, source)
         if folder.exists():
-            # It is damaged. Those who mapped it keep what they mapped.
+            # Damaged. Processes that mapped it keep their pages.
             shutil.rmtree(folder)
         part.replace(folder)
         flush_folder(folder.parent)

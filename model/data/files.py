@@ -19,7 +19,7 @@ MAX_FILE_BYTES = 256 * 2**20
 
 
 class Checksum(NamedTuple):
-    """What tells two versions of a file apart."""
+    """Size and checksum: two versions of a file differ in one of them."""
 
     size: int
     """Bytes."""
@@ -33,10 +33,10 @@ class Files(Protocol):
     """The root as the user knows it, for messages."""
 
     def folders(self, folder: str) -> list[str]:
-        """Sorted names of the folders right in `folder` ('' is the root), hidden ones left out."""
+        """Sorted names of the visible folders directly in `folder`; '' is the root."""
 
     def files(self, folder: str) -> list[str]:
-        """Sorted names of the files right in `folder`, hidden ones left out."""
+        """Sorted names of the visible files directly in `folder`."""
 
     def checksums(self, names: Sequence[str]) -> list[Checksum]:
         """Size and CRC-32 of each file."""
@@ -45,11 +45,11 @@ class Files(Protocol):
         """The whole file. Raises InputError naming it when it cannot be read."""
 
     def close(self) -> None:
-        """Lets go of what is held open."""
+        """Close what is held open."""
 
 
 def thread_count() -> int:
-    """Threads worth starting for work that releases the GIL."""
+    """Number of threads worth starting for work that releases the GIL."""
     return min(8, os.cpu_count() or 1)
 
 
@@ -61,7 +61,7 @@ def _is_hidden(name: str) -> bool:
 def _is_wanted(entry: os.DirEntry[str], want_folders: bool) -> bool:
     if want_folders or entry.is_dir():
         return want_folders and entry.is_dir()
-    # A pipe would be waited for; a link that leads nowhere is told when it is read.
+    # Opening a pipe would block. A broken link is kept: reading it reports it.
     return entry.is_file() or entry.is_symlink()
 
 
@@ -78,16 +78,16 @@ class FolderFiles:
         root = self.path / folder
         if not root.is_dir():
             return []
-        with os.scandir(root) as found:
-            names = [entry.name for entry in found if _is_wanted(entry, want_folders)]
+        with os.scandir(root) as entries:
+            names = [entry.name for entry in entries if _is_wanted(entry, want_folders)]
         return sorted(name for name in names if not _is_hidden(name))
 
     def folders(self, folder: str) -> list[str]:
         names = self._children(folder, want_folders=True)
         for name in names:
-            if not name.isprintable():  # such as bytes that are no UTF-8: no record could hold it
+            if not name.isprintable():  # not UTF-8, for example: no record could hold it
                 shown = name.encode(errors="backslashreplace").decode()
-                raise InputError(f"{self.path}: folder {shown!r}: its name is no readable text")
+                raise InputError(f"{self.path}: folder {shown!r}: its name is not readable text")
         return names
 
     def files(self, folder: str) -> list[str]:
@@ -127,7 +127,7 @@ class ZipFiles:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise InputError(
-                f"{path} is no zip, or its end is missing (a broken download?): {error}"
+                f"{path} is not a zip, or its end is missing (a broken download?): {error}"
             ) from error
         self.path = path
         self._members = {m.filename: m for m in self._zip.infolist() if not m.is_dir()}
@@ -167,10 +167,10 @@ class ZipFiles:
             raise InputError(f"{name} cannot be read from the zip: {error}") from error
 
     def first_broken(self) -> str | None:
-        """The first member that does not unpack to its CRC-32, and why; None if all do."""
+        """Name the first member that does not unpack to its CRC-32, and why; None if all do."""
         for name, member in self._members.items():
             try:
-                # In pieces, whatever size the member claims.
+                # In pieces: a member may claim any size.
                 with self._zip.open(member) as file:
                     while file.read(2**20):
                         pass
@@ -183,5 +183,5 @@ class ZipFiles:
 
 
 def open_files(path: Path) -> FolderFiles | ZipFiles:
-    """The files of the folder or zip at `path`. Raises InputError when it is neither."""
+    """Open the folder or zip at `path`. Raises InputError when it is neither."""
     return FolderFiles(path) if path.is_dir() else ZipFiles(path)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from model.config.images import ImageFolder
 from model.data.files import Files
 from model.data.keyed_random import order
-from model.data.listing import Found, Listing, is_image, make_listing, pick_classes, shorten
+from model.data.listing import ImageFile, Listing, is_image, make_listing, pick_classes, shorten
 from model.errors import InputError
 
 
 def list_images(files: Files, config: ImageFolder) -> Listing:
-    """Lists the images of the picked classes; other files are ignored.
+    """List the images of the picked classes; other files are ignored.
 
     Without a `val` folder, `config.val_fraction` of each class is held out for validation, drawn
     with `config.split_seed`.
@@ -27,31 +27,31 @@ def list_images(files: Files, config: ImageFolder) -> Listing:
             f"give path {files.path / 'train'} to hold out val_fraction of it"
         )
     picked = pick_classes(folders, config.classes, files.path)
-    found = [image for name in picked for image in _hold_out(files, name, config)]
-    return make_listing(files, picked, found)
+    images = [image for name in picked for image in _hold_out(files, name, config)]
+    return make_listing(files, picked, images)
 
 
 def unread(files: Files, config: ImageFolder) -> str | None:
-    """Which images lie a folder too deep, on one line; None where there are none."""
+    """Describe images that are one folder too deep, on one line; None if there are none."""
     parts = ("train", "val") if {"train", "val"} <= set(files.folders("")) else ("",)
-    found: dict[str, list[int]] = {}
+    too_deep: dict[str, list[int]] = {}
     for part in parts:
         for name in config.classes or files.folders(part):
             place = f"{part}/{name}".lstrip("/")
             below = [len(_images(files, f"{place}/{inner}")) for inner in files.folders(place)]
             if any(below):
-                found[name] = found.get(name, []) + list(filter(None, below))
-    return _too_deep(found) if found else None
+                too_deep[name] = too_deep.get(name, []) + list(filter(None, below))
+    return _describe(too_deep) if too_deep else None
 
 
-def _too_deep(found: dict[str, list[int]]) -> str:
-    """Images of each class's subfolders, in words."""
-    counts = [count for below in found.values() for count in below]
+def _describe(too_deep: dict[str, list[int]]) -> str:
+    """Number of images in each class's subfolders -> one line."""
+    counts = [count for below in too_deep.values() for count in below]
     folders, verb = "1 subfolder", "is"
     if len(counts) > 1:
         folders, verb = f"{len(counts)} subfolders", "are"
     images = "1 image" if sum(counts) == 1 else f"{sum(counts)} images"
-    return f"{shorten(list(found), 'class')}: {folders} with {images} {verb} not read"
+    return f"{shorten(list(too_deep), 'class')}: {folders} with {images} {verb} not read"
 
 
 def _images(files: Files, folder: str) -> list[str]:
@@ -63,16 +63,16 @@ def _list_split(files: Files, config: ImageFolder) -> Listing:
     if config.classes is None and (extra := sorted(set(files.folders("val")) - set(classes))):
         raise InputError(f"{files.path / 'val'} has {shorten(extra, 'class')} unknown to train")
     picked = pick_classes(classes, config.classes, files.path / "train")
-    found = [
-        Found(name, split == "val", image, f"{split}/{name}/{image}")
+    images = [
+        ImageFile(name, split == "val", image, f"{split}/{name}/{image}")
         for split in ("train", "val")
         for name in picked
         for image in _images(files, f"{split}/{name}")
     ]
-    return make_listing(files, picked, found)
+    return make_listing(files, picked, images)
 
 
-def _hold_out(files: Files, name: str, config: ImageFolder) -> Iterator[Found]:
+def _hold_out(files: Files, name: str, config: ImageFolder) -> Iterator[ImageFile]:
     images = _images(files, name)
     if len(images) < 2:
         raise InputError(
@@ -83,4 +83,4 @@ def _hold_out(files: Files, name: str, config: ImageFolder) -> Iterator[Found]:
     # The key names the class: other classes beside it do not change its draw.
     held_out = set(order(("val", config.split_seed, name), len(images))[:count].tolist())
     for index, image in enumerate(images):
-        yield Found(name, index in held_out, image, f"{name}/{image}")
+        yield ImageFile(name, index in held_out, image, f"{name}/{image}")

@@ -14,7 +14,7 @@ from typing import Any
 from model.errors import InputError
 
 Progress = Callable[[int, int | None], None]
-"""Called with (bytes so far, bytes in all or None)."""
+"""Called with (bytes so far, total bytes or None)."""
 
 TIMEOUT_S = 30.0
 """Silence after which a connection counts as broken."""
@@ -34,21 +34,21 @@ class _Broken(Exception):
 
 @dataclass(frozen=True)
 class _Version:
-    """Which version of which file the part belongs to; kept beside it."""
+    """The version of the file that the part belongs to; kept beside it."""
 
     url: str
     validator: str | None
-    """What If-Range takes: a strong ETag, else the date of the last change."""
+    """Value for If-Range: a strong ETag, else the date of the last change."""
     size: int | None
-    """Bytes of the whole file."""
+    """Size of the whole file in bytes."""
 
 
 def download(url: str, part: Path, progress: Progress) -> None:
-    """Brings all bytes of `url` to `part`; goes on from what an earlier call brought.
+    """Download all of `url` to `part`, resuming where an earlier call ended.
 
     Raises:
         InputError: refused by the server, or too many connections in a row brought nothing new;
-            what has arrived is kept.
+            the bytes that arrived are kept.
         OSError: the part cannot be written.
     """
     furthest, stalls = 0, 0
@@ -68,39 +68,39 @@ def download(url: str, part: Path, progress: Progress) -> None:
 
 
 def discard(part: Path) -> None:
-    """Removes a part and what is known of it, where there are any."""
+    """Remove a part and its sidecar file, where they exist."""
     part.unlink(missing_ok=True)
     _sidecar(part).unlink(missing_ok=True)
 
 
 def _connect(url: str, part: Path, progress: Progress) -> None:
-    """One connection. Raises _Broken when it ends before the file."""
-    known = _read_sidecar(part, url)
-    offset = _size(part) if known else 0
-    if known and known.size == offset:
+    """Download over one connection. Raises _Broken when it ends before the file."""
+    version = _read_sidecar(part, url)
+    offset = _size(part) if version else 0
+    if version and version.size == offset:
         return
-    with _response(_request(url, known, offset), part) as response:
+    with _response(_request(url, version, offset), part) as response:
         if response.status == 200:
             # A fresh start, a server without ranges, or another file by now.
-            known, offset = _version(url, response), 0
-            _sidecar(part).write_text(json.dumps(asdict(known)), "utf-8")
-        elif known is None or not _continues(response, known, offset):
+            version, offset = _version(url, response), 0
+            _sidecar(part).write_text(json.dumps(asdict(version)), "utf-8")
+        elif version is None or not _continues(response, version, offset):
             discard(part)
             raise _Broken("the file changed on the server")
-        _receive(response, part, offset, known.size, progress)
+        _receive(response, part, offset, version.size, progress)
 
 
-def _request(url: str, known: _Version | None, offset: int) -> urllib.request.Request:
+def _request(url: str, version: _Version | None, offset: int) -> urllib.request.Request:
     headers = {"User-Agent": "maskgrid"}
-    if known and offset:
+    if version and offset:
         headers["Range"] = f"bytes={offset}-"
-        if known.validator:
-            headers["If-Range"] = known.validator
+        if version.validator:
+            headers["If-Range"] = version.validator
     return urllib.request.Request(url, headers=headers)
 
 
 def _response(request: urllib.request.Request, part: Path) -> Any:
-    """An answer that brings bytes: status 200 or 206."""
+    """Return a response with bytes: status 200 or 206."""
     try:
         response = _opener().open(request, timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
@@ -119,7 +119,7 @@ def _response(request: urllib.request.Request, part: Path) -> Any:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """http and https only: urllib's own would follow a redirection to ftp."""
+    """Return an opener for http and https only: urllib's own would follow a redirect to ftp."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -143,10 +143,10 @@ def _version(url: str, response: http.client.HTTPResponse) -> _Version:
     return _Version(url, strong or response.headers.get("Last-Modified"), size)
 
 
-def _continues(response: http.client.HTTPResponse, known: _Version, offset: int) -> bool:
-    """Whether a 206 goes on at `offset` of the file that is known."""
+def _continues(response: http.client.HTTPResponse, version: _Version, offset: int) -> bool:
+    """Whether a 206 continues the known version at `offset`."""
     span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
-    return span is not None and span.groups() == (str(offset), str(known.size))
+    return span is not None and span.groups() == (str(offset), str(version.size))
 
 
 def _receive(
@@ -167,7 +167,7 @@ def _receive(
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    """What has arrived, at most a chunk. Kept apart: an error in writing is not a broken line."""
+    """Return what has arrived, at most a chunk. Apart: a write error is not a broken connection."""
     try:
         return response.read1(_CHUNK)
     except _BREAKS as error:
@@ -183,9 +183,9 @@ def _sidecar(part: Path) -> Path:
 
 
 def _read_sidecar(part: Path, url: str) -> _Version | None:
-    """What the part is a part of; None if that is not known or another URL."""
+    """Return the version that the part belongs to; None if unknown or of another URL."""
     try:
-        known = _Version(**json.loads(_sidecar(part).read_text("utf-8")))
+        version = _Version(**json.loads(_sidecar(part).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return known if known.url == url else None
+    return version if version.url == url else None

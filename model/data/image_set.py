@@ -37,13 +37,13 @@ class Splits:
 
 
 def split(image_set: ImageSet, config: DataConfig) -> Splits:
-    """Draws the training and dev images of each class.
+    """Draw the training and dev images of each class.
 
     The draw of a class depends on `config.split_seed`, its name and its images only: it is the
     same beside other classes or in another label order.
 
     Raises:
-        InputError: a class has fewer images than asked for.
+        InputError: a class has fewer images than requested.
     """
     train, dev = [], []
     for label, name in enumerate(image_set.class_names):
@@ -57,7 +57,7 @@ def split(image_set: ImageSet, config: DataConfig) -> Splits:
 
 
 def _counts(name: str, available: int, config: DataConfig) -> tuple[int, int]:
-    """How many images of a class to train on and to hold out."""
+    """Numbers of images of a class: (to train on, to hold out)."""
     dev = config.dev_per_class
     train = config.train_per_class
     if train is None:
@@ -67,6 +67,6 @@ def _counts(name: str, available: int, config: DataConfig) -> tuple[int, int]:
     if train + dev > available:
         raise InputError(
             f"class {name} has {available} training images, but train_per_class "
-            f"{config.train_per_class or 'all'} and dev_per_class {dev} ask for {train + dev}"
+            f"{config.train_per_class or 'all'} and dev_per_class {dev} request {train + dev}"
         )
     return train, dev

@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 
 def bits(key: tuple[object, ...], count: int) -> npt.NDArray[np.uint64]:
-    """`count` random 64-bit words of a key; more words of one key begin with the fewer.
+    """`count` random 64-bit words of a key; a longer draw of a key begins with a shorter one.
 
-    Philox's raw words: numpy keeps them for ever, but not what its Generator makes of them.
+    Philox's raw words: numpy guarantees them across versions, which it does not for its Generator.
     """
     digest = hashlib.sha256(repr(key).encode()).digest()
     words: npt.NDArray[np.uint64] = np.random.Philox(

@@ -1,4 +1,4 @@
-"""Which images a data set holds, and the fingerprint of their content."""
+"""The images of a data set, and the fingerprint of their content."""
 
 import hashlib
 import json
@@ -16,21 +16,21 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".we
 FINGERPRINT_DIGITS = 32
 
 
-class Found(NamedTuple):
-    """An image that was found, before its bytes are looked at."""
+class ImageFile(NamedTuple):
+    """An image by its name and place; its bytes have not been read."""
 
     class_name: str
     is_val: bool
     name: str
     """Name within class and split: the same in a folder and a zip."""
     file: str
-    """Where its bytes lie. No part of the fingerprint."""
+    """Path below the root of the files. Not part of the fingerprint."""
 
 
 class Entry(NamedTuple):
     """One image of a data set."""
 
-    found: Found
+    image: ImageFile
     checksum: Checksum
 
 
@@ -43,9 +43,9 @@ class Listing:
     entries: tuple[Entry, ...]
 
     def fingerprint(self, image_size: int) -> str:
-        """32 hex digits over all that decides the decoded rows; places and dates are left out."""
+        """32 hex digits over everything that decides the decoded rows; not over paths and dates."""
         rows = [
-            [e.found.class_name, e.found.is_val, e.found.name, *e.checksum] for e in self.entries
+            [e.image.class_name, e.image.is_val, e.image.name, *e.checksum] for e in self.entries
         ]
         return digest([DECODER_VERSION, image_size, list(self.class_names), rows])
 
@@ -57,14 +57,16 @@ def digest(content: Sequence[object]) -> str:
 
 
 def is_image(name: str) -> bool:
-    """Whether the name ends like an image's."""
+    """Whether the name has the suffix of an image format that is read."""
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
-def make_listing(files: Files, class_names: tuple[str, ...], found: Iterable[Found]) -> Listing:
-    """Adds checksums and sorts. Raises InputError for a class without images in either split."""
+def make_listing(
+    files: Files, class_names: tuple[str, ...], images: Iterable[ImageFile]
+) -> Listing:
+    """Add checksums and sort. Raises InputError for a class without images in either split."""
     label = {name: index for index, name in enumerate(class_names)}
-    ordered = sorted(found, key=lambda image: (image.is_val, label[image.class_name], image.name))
+    ordered = sorted(images, key=lambda image: (image.is_val, label[image.class_name], image.name))
     counts = Counter((image.class_name, image.is_val) for image in ordered)
     for is_val, split in ((False, "training"), (True, "validation")):
         if empty := [name for name in class_names if not counts[name, is_val]]:
@@ -74,16 +76,16 @@ def make_listing(files: Files, class_names: tuple[str, ...], found: Iterable[Fou
 
 
 def pick_classes(
-    available: Sequence[str], wanted: tuple[str, ...] | None, path: Path
+    available: Sequence[str], requested: tuple[str, ...] | None, path: Path
 ) -> tuple[str, ...]:
-    """The wanted classes in label order; None takes all, sorted.
+    """Return the requested classes in label order; None takes all, sorted.
 
     Raises:
-        InputError: a wanted class is not there or is named twice, or there are none at all.
+        InputError: a requested class does not exist or is named twice, or there are none at all.
     """
-    picked = tuple(sorted(available)) if wanted is None else wanted
+    picked = tuple(sorted(available)) if requested is None else requested
     if not picked:
-        raise InputError(f"{path}: no classes" + (" picked" if wanted is not None else " found"))
+        raise InputError(f"{path}: no classes" + (" picked" if requested is not None else " found"))
     if unknown := [name for name in picked if name not in set(available)]:
         choices = shorten(sorted(available), "class")
         raise InputError(f"{path} has no {shorten(unknown, 'class')}; choices: {choices}")

@@ -1,4 +1,4 @@
-"""From a data configuration to its images: `resolve` finds and fingerprints, `load` decodes."""
+"""Images of a data configuration: `resolve` finds and fingerprints them, `load` decodes them."""
 
 import zlib
 from collections.abc import Iterator
@@ -25,21 +25,21 @@ _BLOCK = 512
 
 
 def resolve(config: DataConfig) -> DataConfig:
-    """Finds the images and fills in the fingerprint of their content; decodes none.
+    """Find the images and fill in the fingerprint of their content; decodes none.
 
     Raises:
-        InputError: the images are missing, incomplete or laid out otherwise, a class is unknown or
-            without images, or `config.fingerprint` is set and the images are no longer those.
+        InputError: the images are missing, incomplete or laid out differently, a class is unknown
+            or without images, or `config.fingerprint` is set and the images have another one.
     """
     with _open(config) as source:
         return config.model_copy(update={"fingerprint": source.fingerprint})
 
 
 def load(config: DataConfig, cache: Path) -> ImageSet:
-    """The decoded images, from `cache` or, the first time, decoded into it.
+    """Return the decoded images from `cache`; the first time, decode them into it.
 
     Several processes may call it at once: one decodes, the others wait. With a fingerprint and a
-    cache that holds it, the images' own path is not looked at.
+    cache that holds it, the path of the images is not accessed.
 
     Raises:
         InputError: as `resolve`; images do not decode; the cache cannot be written.
@@ -50,13 +50,13 @@ def load(config: DataConfig, cache: Path) -> ImageSet:
 
 
 def unread(config: DataConfig) -> str | None:
-    """Images in the study's folder that nothing will read, on one line; None if there are none."""
+    """Describe images of the study's folder that are not read, on one line; None without any."""
     if not isinstance(config, ImageFolder):
         return None
     try:
         return folder.unread(FolderFiles(config.path.expanduser()), config)
     except (OSError, InputError):
-        return None  # `resolve` says what is wrong
+        return None  # `resolve` reports it
 
 
 class _FileSource:
@@ -64,16 +64,16 @@ class _FileSource:
 
     def __init__(self, files: Files, listing: Listing, image_size: int) -> None:
         label = {name: index for index, name in enumerate(listing.class_names)}
-        found = [entry.found for entry in listing.entries]
+        images = [entry.image for entry in listing.entries]
         self._files, self._entries = files, listing.entries
         self.class_names = listing.class_names
-        self.labels = np.array([label[image.class_name] for image in found], dtype=np.int64)
-        self.is_val = np.array([image.is_val for image in found], dtype=np.bool_)
+        self.labels = np.array([label[image.class_name] for image in images], dtype=np.int64)
+        self.is_val = np.array([image.is_val for image in images], dtype=np.bool_)
         self.image_size = image_size
         self.fingerprint = listing.fingerprint(image_size)
 
     def blocks(self) -> Iterator[npt.NDArray[np.uint8]]:
-        """Raises InputError after the last image: how many do not decode, and the first of them."""
+        """Yield blocks. Raises InputError after the last image, naming those that do not decode."""
         failures: list[str] = []
         with ThreadPoolExecutor(thread_count()) as pool:
             for start in range(0, len(self._entries), _BLOCK):
@@ -85,15 +85,15 @@ class _FileSource:
             raise InputError(self._sum_up(failures))
 
     def _decode(self, entry: Entry) -> npt.NDArray[np.uint8] | str:
-        """(3, S, S), or why there is none."""
+        """Decoded image (3, S, S), or the reason why it does not decode."""
         try:
-            data = self._files.read(entry.found.file)
-            # Else the pixels would not be those of the fingerprint.
+            data = self._files.read(entry.image.file)
+            # Otherwise the pixels would not match the fingerprint.
             if zlib.crc32(data) != entry.checksum.crc32:
-                return f"{entry.found.file} changed while it was read"
+                return f"{entry.image.file} changed while it was read"
             return decode(data, self.image_size)
         except DecodeError as error:
-            return f"{entry.found.file}: {error}"
+            return f"{entry.image.file}: {error}"
         except InputError as error:
             return str(error)
 
@@ -106,7 +106,7 @@ class _FileSource:
 
 @contextmanager
 def _open(config: DataConfig) -> Iterator[Source]:
-    """The images of a configuration. Raises InputError as `resolve` does."""
+    """Open the images of a configuration. Raises InputError as `resolve` does."""
     with ExitStack() as stack:
         if isinstance(config, SyntheticImages):
             source: Source = SyntheticSource(config)
@@ -130,7 +130,7 @@ def _open_path(config: TinyImageNet | ImageFolder) -> Iterator[_FileSource]:
             listing = _list(files, config)
         except OSError as error:
             raise InputError(f"cannot read {error.filename or path}: {error.strerror}") from error
-        # Outside of the try: an error of whoever uses the images is not one of reading the path.
+        # Outside the try: an error in the caller is not an error of reading the path.
         yield _FileSource(files, listing, config.image_size)
 
 

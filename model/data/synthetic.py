@@ -1,7 +1,7 @@
 """The embedded image set: a patterned shape on a cluttered ground, drawn by formula.
 
 A class is a shape (disc, star, cross, ...) with a pattern (stripes, dots, rings, ...). Place,
-size, rotation, colours, lighting, ground, what lies behind and in front, and noise are random: only
+size, rotation, colours, lighting, ground, what is behind and in front, and noise are random: only
 spatial structure gives the class, which neither inverted nor shifted colours hide.
 """
 
@@ -16,7 +16,7 @@ from model.data.listing import digest
 from model.data.shapes import PATTERNS, SHAPES, blob
 
 GENERATOR_VERSION = 1
-"""Raise it when the same configuration comes out as other images."""
+"""Goes up when the same configuration gives other images."""
 
 Array = npt.NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class SyntheticSource:
 def draw_class(
     key: tuple[object, ...], label: int, count: int, side: int
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Draws images of one class; more images of one key begin with the fewer.
+    """Draw images of one class; a longer draw of the same key begins with a shorter one.
 
     Returns:
         Blocks of (n, 3, side, side) uint8 RGB, `count` images in all.
@@ -75,7 +75,7 @@ def _class_of(label: int) -> tuple[str, str]:
 
 
 class _Draws:
-    """Hands out the columns of the random numbers of n images, each used once."""
+    """Hand out the columns of the random numbers of n images, each used once."""
 
     def __init__(self, columns: Array) -> None:
         self._columns, self._next = columns, 0
@@ -96,7 +96,7 @@ class _Draws:
 
 
 def _scene(numbers: Array, kind: tuple[str, str], side: int) -> Array:
-    """(n, 3, S, S), about in [0, 1]. The order is what lies behind what."""
+    """(n, 3, S, S), about in [0, 1]. From back to front."""
     draws = _Draws(numbers)
     axis = (np.arange(side) + 0.5) / side * 2 - 1
     x, y = axis[None, None, :], axis[None, :, None]

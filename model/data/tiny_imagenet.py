@@ -11,29 +11,29 @@ The root may be nested one level, as in the official zip. `test` is ignored: it 
 from collections.abc import Iterator
 
 from model.data.files import Files
-from model.data.listing import Found, Listing, is_image, make_listing, pick_classes, shorten
+from model.data.listing import ImageFile, Listing, is_image, make_listing, pick_classes, shorten
 from model.errors import InputError
 
 
 def list_images(files: Files, classes: tuple[str, ...] | None = None) -> Listing:
-    """Lists the training and validation images of the picked classes.
+    """List the training and validation images of the picked classes.
 
     Args:
         classes: WordNet ids in label order; None takes all of wnids.txt, sorted.
 
     Raises:
-        InputError: the layout is another one, an annotated image is missing or not annotated, a
+        InputError: the layout differs, an annotated image is missing or not annotated, a
             class is unknown or without images.
     """
     root = _find_root(files)
     wnids = [word for line in _lines(files, f"{root}wnids.txt") for word in line.split()]
     picked = pick_classes(wnids, classes, files.path)
-    found = [*_training(files, root, picked), *_validation(files, root, set(picked))]
-    return make_listing(files, picked, found)
+    images = [*_training(files, root, picked), *_validation(files, root, set(picked))]
+    return make_listing(files, picked, images)
 
 
 def _find_root(files: Files) -> str:
-    """'' or 'folder/', whichever holds wnids.txt."""
+    """Return '' or 'folder/', whichever holds wnids.txt."""
     roots = ["", *(f"{folder}/" for folder in files.folders(""))]
     for root in roots:
         if "wnids.txt" in files.files(root.rstrip("/")):
@@ -53,14 +53,14 @@ def _lines(files: Files, name: str) -> list[str]:
         raise InputError(f"{files.path}: {name} is not plain text") from error
 
 
-def _training(files: Files, root: str, classes: tuple[str, ...]) -> Iterator[Found]:
+def _training(files: Files, root: str, classes: tuple[str, ...]) -> Iterator[ImageFile]:
     for wnid in classes:
         folder = f"{root}train/{wnid}/images"
         for name in filter(is_image, files.files(folder)):
-            yield Found(wnid, False, name, f"{folder}/{name}")
+            yield ImageFile(wnid, False, name, f"{folder}/{name}")
 
 
-def _validation(files: Files, root: str, classes: set[str]) -> Iterator[Found]:
+def _validation(files: Files, root: str, classes: set[str]) -> Iterator[ImageFile]:
     table = f"{root}val/val_annotations.txt"
     rows = [line.split("\t") for line in _lines(files, table) if line.strip()]
     if short := [row for row in rows if len(row) < 2]:
@@ -70,8 +70,8 @@ def _validation(files: Files, root: str, classes: set[str]) -> Iterator[Found]:
     present = set(filter(is_image, files.files(folder)))
     if missing := sorted(wnid_of.keys() - present):
         raise InputError(f"{files.path}: {folder} lacks {shorten(missing, 'image')}")
-    if strange := sorted(present - wnid_of.keys()):
-        raise InputError(f"{files.path}: {table} lacks {shorten(strange, 'image')} of {folder}")
+    if unlabelled := sorted(present - wnid_of.keys()):
+        raise InputError(f"{files.path}: {table} lacks {shorten(unlabelled, 'image')} of {folder}")
     for name, wnid in wnid_of.items():
         if wnid in classes:
-            yield Found(wnid, True, name, f"{folder}/{name}")
+            yield ImageFile(wnid, True, name, f"{folder}/{name}")

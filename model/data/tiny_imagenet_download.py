@@ -1,4 +1,4 @@
-"""Downloads Tiny ImageNet: goes on after a break, and keeps nothing that it has not verified."""
+"""Downloading Tiny ImageNet: resumed after a break, and kept only once it is verified."""
 
 import hashlib
 import shutil
@@ -18,15 +18,15 @@ FILE_NAME = "tiny-imagenet-200.zip"
 
 
 def fetch_tiny_imagenet(source: str | None, to: Path, progress: Progress) -> Path:
-    """Brings Tiny ImageNet to `<to>/tiny-imagenet-200.zip`.
+    """Fetch Tiny ImageNet to `<to>/tiny-imagenet-200.zip`.
 
-    A verified file that is already there is kept. What has arrived of a broken download stays in
-    `tiny-imagenet-200.zip.part`, and the next call goes on from it.
+    A verified file that exists already is kept. The bytes of a broken download stay in
+    `tiny-imagenet-200.zip.part`, and the next call resumes from them.
 
     Args:
         source: http(s) URL or path of the zip; None takes the official URL, whose MD5 is checked.
         to: folder, made if it is missing.
-        progress: called with (bytes so far, bytes in all or None).
+        progress: called with (bytes so far, total bytes or None).
 
     Returns:
         Path of the verified zip.
@@ -43,7 +43,7 @@ def fetch_tiny_imagenet(source: str | None, to: Path, progress: Progress) -> Pat
             if final.exists():
                 _check_present(final, md5)
             else:
-                _bring(source, final, md5, progress)
+                _fetch(source, final, md5, progress)
     except OSError as error:
         raise InputError(f"cannot fetch {source} to {to}: {error}") from error
     return final
@@ -56,7 +56,7 @@ def _check_present(final: Path, md5: str | None) -> None:
         raise InputError(f"{error}; move the file away to fetch it anew") from error
 
 
-def _bring(source: str, final: Path, md5: str | None, progress: Progress) -> None:
+def _fetch(source: str, final: Path, md5: str | None, progress: Progress) -> None:
     part = final.with_name(f"{FILE_NAME}.part")
     if "://" in source:
         _check_url(source)
@@ -68,7 +68,7 @@ def _bring(source: str, final: Path, md5: str | None, progress: Progress) -> Non
         _verify(part, md5)
     except InputError as error:
         discard(part)
-        raise InputError(f"what came from {source} was thrown away: {error}") from error
+        raise InputError(f"the download from {source} was discarded: {error}") from error
     part.replace(final)
     discard(part)
 
@@ -77,27 +77,27 @@ def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise InputError(f"source {url} is no URL: {error}") from error
+        raise InputError(f"source {url} is not a URL: {error}") from error
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         raise InputError(f"source {url} is neither an http(s) URL nor a path")
 
 
 def _copy(source: Path, part: Path, progress: Progress) -> None:
     if not source.is_file():
-        raise InputError(f"source {source} is no file")
+        raise InputError(f"source {source} is not a file")
     shutil.copyfile(source, part)
     progress(part.stat().st_size, part.stat().st_size)
 
 
 def _verify(path: Path, md5: str | None) -> None:
-    """Raises InputError unless `path` is a sound zip in Tiny ImageNet's layout, with that MD5."""
+    """Raise InputError unless `path` is an intact zip in Tiny ImageNet's layout, with that MD5."""
     with path.open("rb") as file:
         start = file.read(15)
         if not start.startswith(b"PK"):
-            raise InputError(f"{path.name} is no zip: it begins with {start!r}")
+            raise InputError(f"{path.name} is not a zip: it begins with {start!r}")
         file.seek(0)
-        if md5 and (found := hashlib.file_digest(file, "md5").hexdigest()) != md5:
-            raise InputError(f"{path.name} is not the official file: MD5 {found}, not {md5}")
+        if md5 and (actual := hashlib.file_digest(file, "md5").hexdigest()) != md5:
+            raise InputError(f"{path.name} is not the official file: MD5 {actual}, not {md5}")
     files = ZipFiles(path)
     try:
         tiny_imagenet.list_images(files)

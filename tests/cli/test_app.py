@@ -162,7 +162,7 @@ def test_plan_refuses_images_that_run_would_refuse(
     assert call(monkeypatch, "plan", str(study), "--store", str(tmp_path / "store")) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith(f"error: {tmp_path / 'fake.zip'} is no zip")
+    assert printed.err.startswith(f"error: {tmp_path / 'fake.zip'} is not a zip")
     # The same words.
     assert call(monkeypatch, *run_arguments(study)) == 2
     assert capsys.readouterr().err == printed.err

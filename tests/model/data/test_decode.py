@@ -114,8 +114,8 @@ def png_claiming(width: int, height: int) -> bytes:
     ("data", "reason"),
     [
         (b"", "empty"),
-        (b"<!DOCTYPE html>", "no image in a known format"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "no image in a known format"),
+        (b"<!DOCTYPE html>", "not an image in a known format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not an image in a known format"),
         (jpeg(0)[:-80], "truncated"),
         (encode(Image.new("F", (8, 8)), "TIFF"), "floating-point"),
         (png_claiming(8_500, 8_500), "more than 64000000 pixels"),

@@ -31,9 +31,9 @@ def images(*folders: str, count: int = 2) -> dict[str, bytes]:
 
 def held_out(listing: Listing, class_name: str | None = None) -> set[str]:
     return {
-        entry.found.file
+        entry.image.file
         for entry in listing.entries
-        if entry.found.is_val and class_name in (None, entry.found.class_name)
+        if entry.image.is_val and class_name in (None, entry.image.class_name)
     }
 
 
@@ -75,7 +75,7 @@ def test_common_images_count_and_other_files_do_not(tmp_path: Path) -> None:
     others = ["notes.txt", "labels.csv", ".hidden.png", "Thumbs.db"]
     files = {f"cat/{name}": b"x" for name in names + others}
     listing = listing_of(write_folder(tmp_path, files | {"readme.md": b"", ".cache/x.png": b""}))
-    assert sorted(entry.found.name for entry in listing.entries) == names
+    assert sorted(entry.image.name for entry in listing.entries) == names
     assert listing.class_names == ("cat",)
 
 
@@ -106,7 +106,7 @@ def test_wrong_folders_are_named(
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_folder(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file.jpg").write_bytes(jpeg(0))
     with pytest.raises(InputError, match=r"file\.jpg is not a folder"):
         FolderFiles(tmp_path / "file.jpg")
@@ -116,11 +116,11 @@ def test_what_is_no_folder(tmp_path: Path) -> None:
 
 def test_a_name_that_no_record_could_hold_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"r\xe9d")).mkdir()
-    with pytest.raises(InputError, match=r"folder 'r.*dce9d': its name is no readable text"):
+    with pytest.raises(InputError, match=r"folder 'r.*dce9d': its name is not readable text"):
         FolderFiles(tmp_path).folders("")
 
 
-def test_a_pipe_is_no_image_and_a_dead_link_is_told(tmp_path: Path) -> None:
+def test_a_pipe_is_not_an_image_and_a_broken_link_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     os.mkfifo(tmp_path / "a" / "pipe.jpg")
     (tmp_path / "a" / "link.jpg").symlink_to("nowhere")
@@ -131,7 +131,7 @@ def test_a_pipe_is_no_image_and_a_dead_link_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         (images("a", "b"), None),
         (images("a/deep", count=12), "class a: 1 subfolder with 12 images is not read"),
@@ -143,9 +143,9 @@ def test_a_pipe_is_no_image_and_a_dead_link_is_told(tmp_path: Path) -> None:
         ({"a/notes/x.txt": b""}, None),
     ],
 )
-def test_images_too_deep_to_be_read_are_told(
-    tmp_path: Path, files: dict[str, bytes], told: str | None
+def test_images_too_deep_to_be_read_are_reported(
+    tmp_path: Path, files: dict[str, bytes], message: str | None
 ) -> None:
     path = write_folder(tmp_path, files)
-    assert unread(ImageFolder(source="folder", path=path)) == told
+    assert unread(ImageFolder(source="folder", path=path)) == message
     assert unread(ImageFolder(source="folder", path=tmp_path / "nowhere")) is None

@@ -105,7 +105,7 @@ def test_cache_is_enough_without_the_source(tmp_path: Path, zipped: Path) -> Non
         load(config, tmp_path / "other")
 
 
-def test_changed_images_are_not_taken_for_the_known_ones(tmp_path: Path) -> None:
+def test_changed_images_are_not_mistaken_for_the_fingerprinted_ones(tmp_path: Path) -> None:
     files = tiny_imagenet_files()
     path = write_folder(tmp_path / "set", files)
     config = resolve(tiny(path))
@@ -120,10 +120,10 @@ def test_image_that_changes_while_it_is_read(
 ) -> None:
     path = write_folder(tmp_path / "set", tiny_imagenet_files())
     config = resolve(tiny(path))
-    listed = load._list
+    list_images = module._list
 
     def list_then_change(*arguments: Any) -> Any:
-        listing = listed(*arguments)
+        listing = list_images(*arguments)
         write_folder(path, {"train/n01/images/n01_0.JPEG": jpeg(999)})
         return listing
 
@@ -132,7 +132,7 @@ def test_image_that_changes_while_it_is_read(
         load(config, tmp_path / "cache")
 
 
-def test_fingerprint_that_is_none() -> None:
+def test_a_fingerprint_is_hex_digits_not_a_path() -> None:
     with pytest.raises(InputError, match="is not 32 hex digits"):
         load(SyntheticImages(fingerprint="../../elsewhere"), Path("unused"))
 
@@ -150,7 +150,7 @@ def test_undecodable_images_are_counted_and_named(tmp_path: Path) -> None:
     assert "train/n01/images/n01_0.JPEG: the file is empty" in message
     # The first three of the four, on one line.
     assert "n01_2.JPEG" in message and "n01_3.JPEG" not in message and "\n" not in message
-    # Nothing half-made is left.
+    # Nothing half-written stays.
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
@@ -167,7 +167,7 @@ def test_damaged_member_of_a_zip_is_named(tmp_path: Path, zipped: Path) -> None:
 
 @pytest.mark.parametrize("name", ["images.npy", "labels.npy", "is_val.npy", "set.json"])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "missing"])
-def test_damaged_cache_is_made_anew(
+def test_damaged_cache_is_decoded_anew(
     tmp_path: Path, zipped: Path, decoded: list[int], name: str, damage: str
 ) -> None:
     first = load(tiny(zipped), tmp_path / "cache")
@@ -185,8 +185,8 @@ def test_damaged_cache_is_made_anew(
 def test_half_written_cache_is_never_used(tmp_path: Path, zipped: Path) -> None:
     script = (
         "import os, sys, pathlib\n"
-        "from model.config.recipe import TinyImageNet\n"
-        "from model.data import source\n"
+        "from model.config.images import TinyImageNet\n"
+        "from model.data import load\n"
         "load._BLOCK = 4\n"
         "blocks = load._FileSource.blocks\n"
         "def die(self):\n"
@@ -204,7 +204,7 @@ def test_half_written_cache_is_never_used(tmp_path: Path, zipped: Path) -> None:
     assert [file.name for file in cache.glob("*.part/*")] == ["images.npy"]
     images = load(tiny(zipped), cache)
     assert (images.images.reshape(NUM_IMAGES, -1).std(1) > 1).all()
-    # What the dead one left is gone.
+    # The leftovers of the killed process are gone.
     assert not list(cache.glob("*.part"))
 
 
@@ -222,7 +222,7 @@ def load_and_count(barrier: Barrier, path: Path, cache: Path, log: Path) -> None
         os.write(descriptor, b".")
         return decode(data, side)
 
-    load.decode = logging  # type: ignore[attr-defined]
+    module.decode = logging  # type: ignore[attr-defined]
     barrier.wait(timeout=60)
     images = load(tiny(path), cache)
     os.close(descriptor)

@@ -31,7 +31,7 @@ def listing_of(path: Path, classes: tuple[str, ...] | None = None) -> Listing:
 def test_lists_training_then_validation_by_class_and_name(tmp_path: Path) -> None:
     listing = listing_of(write_folder(tmp_path, tiny_imagenet_files(num_train=2, num_val=1)))
     assert listing.class_names == ("n01", "n02", "n03")
-    files = [entry.found.file for entry in listing.entries]
+    files = [entry.image.file for entry in listing.entries]
     # Neither the boxes nor the test folder are in it.
     assert files == [
         "train/n01/images/n01_0.JPEG",
@@ -44,7 +44,7 @@ def test_lists_training_then_validation_by_class_and_name(tmp_path: Path) -> Non
         "val/images/val_20.JPEG",
         "val/images/val_00.JPEG",
     ]
-    assert [entry.found.is_val for entry in listing.entries] == [False] * 6 + [True] * 3
+    assert [entry.image.is_val for entry in listing.entries] == [False] * 6 + [True] * 3
 
 
 @pytest.mark.parametrize("classes", [None, ("n02", "n03")])
@@ -139,13 +139,13 @@ def test_wrong_classes_are_named(tmp_path: Path, classes: tuple[str, ...], messa
         listing_of(path, classes)
 
 
-def test_what_is_no_zip_or_not_there(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_zip_or_does_not_exist(tmp_path: Path) -> None:
     whole = write_zip(tmp_path / "whole.zip", tiny_imagenet_files()).read_bytes()
     for data in (b"", b"<html>", whole[: len(whole) // 2]):
         path = tmp_path / "broken.zip"
         path.write_bytes(data)
         # Also a zip that a broken download cut short.
-        with pytest.raises(InputError, match=r"broken\.zip is no zip"):
+        with pytest.raises(InputError, match=r"broken\.zip is not a zip"):
             listing_of(path)
     with pytest.raises(InputError, match="does not exist"):
         listing_of(tmp_path / "nowhere")
@@ -158,13 +158,13 @@ def test_names_of_a_zip_do_not_lead_outside(tmp_path: Path) -> None:
     files["../evil.txt"] = b"evil"
     files["/train/n01/images/absolute.JPEG"] = jpeg(2)
     path = write_zip(tmp_path / "inner.zip", files)
-    found = {entry.found.name for entry in listing_of(path).entries}
+    names = {entry.image.name for entry in listing_of(path).entries}
     # Only members below the root are listed, and nothing is written anywhere.
-    assert not found & {"secret.JPEG", "absolute.JPEG"}
+    assert not names & {"secret.JPEG", "absolute.JPEG"}
     assert not list(tmp_path.rglob("*evil*"))
 
 
-def test_what_macos_adds_to_a_zip_is_ignored(tmp_path: Path) -> None:
+def test_files_that_macos_adds_to_a_zip_are_ignored(tmp_path: Path) -> None:
     files = tiny_imagenet_files()
     clean = listing_of(write_zip(tmp_path / "clean.zip", files, "tiny/"))
     path = write_zip(tmp_path / "mac.zip", files, "tiny/")
