@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from model.errors import listed
 from model.networks.uvcgan2 import Classifier, Generator
 
 _MAX_LISTED = 6
@@ -44,13 +45,10 @@ def _differences(parent: Mapping[str, Tensor], network: Mapping[str, Tensor]) ->
             if name in parent and parent[name].shape != weight.shape
         ],
     }
-    return [f"{kind}: {_listed(items)}" for kind, items in found.items() if items]
+    return [
+        f"{kind}: {listed(items, _MAX_LISTED, ' | ')}" for kind, items in found.items() if items
+    ]
 
 
 def _shape(weight: Tensor) -> str:
     return "x".join(map(str, weight.shape))
-
-
-def _listed(items: list[str]) -> str:
-    more = len(items) - _MAX_LISTED
-    return " | ".join(items[:_MAX_LISTED]) + (f" | and {more} more" if more > 0 else "")

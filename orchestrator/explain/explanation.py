@@ -13,6 +13,7 @@ from model.config.training import FinetuneConfig, PretrainConfig
 from orchestrator.plan.board import State, board_now
 from orchestrator.plan.plan import Plan
 from orchestrator.report.records.epoch_selection import chosen_rows
+from orchestrator.study.dotted_paths import flatten
 from orchestrator.study.graph import CellTrials
 from orchestrator.study.lookup import which_cell
 from orchestrator.study.spec import Scalar, Table
@@ -130,7 +131,7 @@ def _trial(plan: Plan, key: str) -> Trial:
     spec, ledger = plan.graph.trials[key], plan.ledger
     outcome, rows, notes = ledger.outcome(key), ledger.rows(key), ledger.notes(key)
     recipe = spec.recipe.public()
-    ours, usual = flat(recipe), flat(_defaults(spec.recipe))
+    ours, usual = flatten(recipe), flatten(_defaults(spec.recipe))
     differs = [path for path in ours if path not in _NO_CHOICE and ours[path] != usual.get(path)]
     return Trial(
         key=key,
@@ -165,14 +166,3 @@ def _defaults(recipe: Recipe) -> dict[str, Any]:
     data = TinyImageNet(source="tiny-imagenet", path=Path())
     parts: dict[str, Config] = {"data": data, "model": ModelConfig(), "train": train}
     return {name: part.model_dump(mode="json") for name, part in parts.items()}
-
-
-def flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one of dotted paths; lists are values."""
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

@@ -10,7 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.explain.explanation import Explanation, Number, Trial, flat
+from orchestrator.explain.explanation import Explanation, Number, Trial
+from orchestrator.study.dotted_paths import flatten
+from orchestrator.study.durations import clock
 
 
 def show(found: Explanation, console: Console, recipes: bool = False) -> None:
@@ -71,8 +73,8 @@ def _trials(trials: list[Trial]) -> Table:
             trial.key,
             f"{trial.state} {trial.epochs_done}/{trial.epochs}",
             str(trial.restarts),
-            _duration(trial.wall_seconds),
-            _duration(trial.train_seconds or None),
+            "" if trial.wall_seconds is None else clock(trial.wall_seconds),
+            clock(trial.train_seconds) if trial.train_seconds else "",
             (trial.finished_at or "")[:16].replace("T", " "),
         )
     return table
@@ -120,7 +122,7 @@ def _recipe(trials: tuple[Trial, ...]) -> RenderableType:
     """One column a kind of trial: a cell's seeds differ in nothing but their seed."""
     kinds = {trial.kind: trial for trial in reversed(trials)}
     kinds = {kind: kinds[kind] for kind in ("pretrain", "finetune") if kind in kinds}
-    recipes = {kind: flat(trial.recipe) for kind, trial in kinds.items()}
+    recipes = {kind: flatten(trial.recipe) for kind, trial in kinds.items()}
     defaults: dict[str, Any] = {}
     for trial in kinds.values():
         defaults |= trial.defaults
@@ -136,14 +138,6 @@ def _shown(value: Any) -> str:
         text = ", ".join(map(str, value))
         return text if len(text) < 40 else f"{len(value)} of them"
     return "-" if value is None else str(value)
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _table(*columns: str) -> Table:

@@ -6,14 +6,13 @@ The head is what the Hugging Face Hub reads: https://huggingface.co/docs/hub/mod
 from collections.abc import Iterable
 from typing import Any
 
-import yaml
-
 from model.config.images import DataConfig
 from model.config.recipe import PretrainRecipe
 from model.epoch_row import EpochRow
 from model.pretrained import ExportConfig
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.study.graph import TrialSpec
+from orchestrator.study.yaml_text import to_yaml
 
 _SOURCES = {
     "synthetic": "Images that maskgrid makes itself",
@@ -33,7 +32,7 @@ def card(ledger: Ledger, key: str, config: ExportConfig) -> str:
     assert outcome is not None and rows, key
     fills = ledger.naive_fill_losses(key)
     parts = [
-        f"---\n{_yaml(_head(spec, rows[-1]))}---",
+        f"---\n{to_yaml(_head(spec, rows[-1]))}---",
         f"# {key}",
         _what(spec, config),
         f"## Use\n\n{_input(config)}\n\n```python\n{snippet(config)}```",
@@ -147,12 +146,12 @@ def _images(data: DataConfig, last: EpochRow, config: ExportConfig) -> str:
 def _recipes(ledger: Ledger, spec: TrialSpec) -> str:
     # Where the images lay is nobody else's business.
     own = spec.recipe.public()
-    text = f"```yaml\n{_yaml(own)}```"
+    text = f"```yaml\n{to_yaml(own)}```"
     if spec.parent is None:
         return text
     parents = ledger.spec(spec.parent).recipe.model_dump(mode="json", include={"train"})
     before = f"Its pretraining `{spec.parent}` had the same seed, images and network"
-    return f"{text}\n\n{before}, and was trained so:\n\n```yaml\n{_yaml(parents)}```"
+    return f"{text}\n\n{before}, and was trained so:\n\n```yaml\n{to_yaml(parents)}```"
 
 
 def _origin(spec: TrialSpec, outcome: Outcome, attempts: int) -> str:
@@ -196,9 +195,3 @@ def _rows(header: tuple[str, str], rows: Iterable[tuple[str, Any]]) -> str:
 
 def _share(value: float | None) -> str | None:
     return None if value is None else f"{value:.1%}"
-
-
-def _yaml(value: dict[str, Any]) -> str:
-    # Lists on one line: a hundred class names, one a line, would hide the rest.
-    text: str = yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=96)
-    return text

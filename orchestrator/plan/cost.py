@@ -15,6 +15,7 @@ from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.store.ledger import DamagedError, Ledger
 from orchestrator.store.paths import Paths
+from orchestrator.study.durations import duration
 from orchestrator.study.graph import TrialGraph, TrialSpec
 from orchestrator.study.runtime import Runtime
 
@@ -64,7 +65,7 @@ class Estimate:
         told = []
         if known:
             told.append(
-                f"about {_clock(self.wall_seconds)} with {self.at_once} at once, {self._hours}, "
+                f"about {duration(self.wall_seconds)} with {self.at_once} at once, {self._hours}, "
                 f"{self.disk_bytes / 2**20:,.1f} MiB of disk for {known} trials, as measured on "
                 f"{' and '.join(self.hardware)}"
             )
@@ -209,8 +210,3 @@ def _median(several: list[Measured]) -> Measured:
         hardware=hardware,
         gpu=alike[0].gpu,
     )
-
-
-def _clock(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

@@ -18,6 +18,7 @@ from rich.text import Text
 from model.epoch_row import EpochRow
 from orchestrator.plan.board import Board, State
 from orchestrator.store.ledger import Ledger
+from orchestrator.study.durations import clock
 
 _COLOURS = {
     State.WAITING: "dim",
@@ -110,7 +111,7 @@ class View:
             ended = sum(found not in _OPEN for found in self._told.values())
             place = f"{ended}/{len(self._told)}"
             lines.append(
-                f"[{_clock(time.monotonic() - self._began)}] {place:>7} {state:<7} "
+                f"[{clock(time.monotonic() - self._began)}] {place:>7} {state:<7} "
                 f"{key} {self._names[key]} {detail}".rstrip()
             )
         return lines
@@ -120,7 +121,7 @@ class View:
         self._told = dict(self._board.states)
         done, total = self._epochs()
         head = Text(self._name, style="bold")
-        head.append(f"  {_clock(time.monotonic() - self._began)}", style="dim")
+        head.append(f"  {clock(time.monotonic() - self._began)}", style="dim")
         for state in State:
             count = sum(found is state for found in self._told.values())
             if count:
@@ -168,7 +169,7 @@ class View:
             if self._board.states[key] in (State.WAITING, State.RUNNING):
                 missing = trial.recipe.train.epochs - len(self._rows.get(key, ()))
                 left += missing * mean[trial.kind]
-        return f"about {_clock(left / self._concurrent)} left" if left else ""
+        return f"about {clock(left / self._concurrent)} left" if left else ""
 
     def _latest(self, key: str) -> str:
         rows = self._rows.get(key)
@@ -177,9 +178,3 @@ class View:
         accuracy = rows[-1].val_accuracy
         shown = "" if accuracy is None else f", val accuracy {accuracy:.1%}"
         return f"val loss {rows[-1].val_loss:.4f}{shown}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

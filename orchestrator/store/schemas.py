@@ -15,7 +15,8 @@ from model.errors import InputError
 VERSION = 1
 
 
-def _field(name: str, kind: pa.DataType, unit: str, *, null: bool = False) -> pa.Field:
+def column(name: str, kind: pa.DataType, unit: str, *, null: bool = False) -> pa.Field:
+    """An Arrow field that says its unit."""
     return pa.field(name, kind, nullable=null, metadata={"unit": unit})
 
 
@@ -23,63 +24,63 @@ def _schema(*columns: pa.Field) -> pa.Schema:
     return pa.schema(columns, metadata={"maskgrid.records": str(VERSION)})
 
 
-_KEY = _field("trial_key", pa.string(), "key")
+_KEY = column("trial_key", pa.string(), "key")
 
 EPOCHS = _schema(
     _KEY,
-    _field("epoch", pa.int64(), "epochs, from 1"),
-    _field("step", pa.int64(), "optimiser steps"),
-    _field("learning_rate", pa.float64(), "1"),
-    _field("train_loss", pa.float64(), "L1 in [0,1] or nats"),
-    _field("train_accuracy", pa.float64(), "share in [0,1]", null=True),
-    _field("dev_loss", pa.float64(), "L1 in [0,1] or nats", null=True),
-    _field("dev_accuracy", pa.float64(), "share in [0,1]", null=True),
-    _field("val_loss", pa.float64(), "L1 in [0,1] or nats"),
-    _field("val_accuracy", pa.float64(), "share in [0,1]", null=True),
-    _field("train_images", pa.int64(), "images"),
-    _field("train_seconds", pa.float64(), "s"),
-    _field("eval_seconds", pa.float64(), "s"),
+    column("epoch", pa.int64(), "epochs, from 1"),
+    column("step", pa.int64(), "optimiser steps"),
+    column("learning_rate", pa.float64(), "1"),
+    column("train_loss", pa.float64(), "L1 in [0,1] or nats"),
+    column("train_accuracy", pa.float64(), "share in [0,1]", null=True),
+    column("dev_loss", pa.float64(), "L1 in [0,1] or nats", null=True),
+    column("dev_accuracy", pa.float64(), "share in [0,1]", null=True),
+    column("val_loss", pa.float64(), "L1 in [0,1] or nats"),
+    column("val_accuracy", pa.float64(), "share in [0,1]", null=True),
+    column("train_images", pa.int64(), "images"),
+    column("train_seconds", pa.float64(), "s"),
+    column("eval_seconds", pa.float64(), "s"),
 )
 assert EPOCHS.names == ["trial_key", *(field.name for field in fields(EpochRow))]
 
 TRIALS = _schema(
     _KEY,
-    _field("kind", pa.string(), "pretrain or finetune"),
-    _field("parent_key", pa.string(), "key", null=True),
-    _field("state", pa.string(), "waiting, running, done, failed or skipped"),
-    _field("reason", pa.string(), "why it failed or was skipped", null=True),
-    _field("seed", pa.int64(), "1"),
-    _field("epochs", pa.int64(), "epochs asked for"),
-    _field("epochs_done", pa.int64(), "epochs"),
-    _field("train_seconds", pa.float64(), "s, training steps alone"),
-    _field("wall_seconds", pa.float64(), "s, first start to end", null=True),
-    _field("restarts", pa.int64(), "times started again"),
-    _field("finished_at", pa.string(), "ISO 8601, UTC", null=True),
-    _field("zero_fill", pa.float64(), "L1 in [0,1] with hidden pixels black", null=True),
-    _field("mean_fill", pa.float64(), "L1 in [0,1] with the visible mean colour", null=True),
-    _field("gaussian_fill", pa.float64(), "L1 in [0,1], normalised Gaussian", null=True),
-    _field("val_images", pa.int64(), "validation images", null=True),
-    _field("recipe", pa.string(), "JSON, every default spelled out"),
-    _field("provenance", pa.string(), "JSON: versions, commit, hardware, workers", null=True),
+    column("kind", pa.string(), "pretrain or finetune"),
+    column("parent_key", pa.string(), "key", null=True),
+    column("state", pa.string(), "waiting, running, done, failed or skipped"),
+    column("reason", pa.string(), "why it failed or was skipped", null=True),
+    column("seed", pa.int64(), "1"),
+    column("epochs", pa.int64(), "epochs asked for"),
+    column("epochs_done", pa.int64(), "epochs"),
+    column("train_seconds", pa.float64(), "s, training steps alone"),
+    column("wall_seconds", pa.float64(), "s, first start to end", null=True),
+    column("restarts", pa.int64(), "times started again"),
+    column("finished_at", pa.string(), "ISO 8601, UTC", null=True),
+    column("zero_fill", pa.float64(), "L1 in [0,1] with hidden pixels black", null=True),
+    column("mean_fill", pa.float64(), "L1 in [0,1] with the visible mean colour", null=True),
+    column("gaussian_fill", pa.float64(), "L1 in [0,1], normalised Gaussian", null=True),
+    column("val_images", pa.int64(), "validation images", null=True),
+    column("recipe", pa.string(), "JSON, every default spelled out"),
+    column("provenance", pa.string(), "JSON: versions, commit, hardware, workers", null=True),
 )
 
 CELLS = _schema(
-    _field("cell", pa.string(), "name"),
-    _field("seed", pa.int64(), "1"),
-    _field("values", pa.string(), "JSON: axis or recipe field to value"),
-    _field("pretrain_key", pa.string(), "key", null=True),
-    _field("finetune_key", pa.string(), "key"),
+    column("cell", pa.string(), "name"),
+    column("seed", pa.int64(), "1"),
+    column("values", pa.string(), "JSON: axis or recipe field to value"),
+    column("pretrain_key", pa.string(), "key", null=True),
+    column("finetune_key", pa.string(), "key"),
 )
 
 # One row an image. Pictures are side x side pixels, row by row, three bytes (RGB) a pixel.
 SAMPLES = _schema(
     _KEY,
-    _field("sample", pa.int64(), "index in the image set"),
-    _field("label", pa.string(), "class name"),
-    _field("side", pa.int64(), "pixels"),
-    _field("original", pa.binary(), "RGB, 0 to 255"),
-    _field("masked", pa.binary(), "RGB, 0 to 255: what the network saw"),
-    _field("restored", pa.binary(), "RGB, 0 to 255: what it made of it"),
+    column("sample", pa.int64(), "index in the image set"),
+    column("label", pa.string(), "class name"),
+    column("side", pa.int64(), "pixels"),
+    column("original", pa.binary(), "RGB, 0 to 255"),
+    column("masked", pa.binary(), "RGB, 0 to 255: what the network saw"),
+    column("restored", pa.binary(), "RGB, 0 to 255: what it made of it"),
 )
 
 

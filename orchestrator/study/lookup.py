@@ -4,7 +4,7 @@ import difflib
 import math
 from collections.abc import Iterable
 
-from model.errors import InputError
+from model.errors import InputError, listed
 from orchestrator.study.graph import CellTrials, TrialGraph
 from orchestrator.study.spec import Scalar
 
@@ -27,7 +27,7 @@ def which_cell(graph: TrialGraph, text: str) -> list[CellTrials]:
         return [asked for asked in found if asked.cell.name == found[0].cell.name]
     keys = [key for key in graph.trials if text and _begins(text, key)]
     if len(keys) > 1:
-        raise InputError(f"cell {text!r}: matches several trials: {_listed(keys)}")
+        raise InputError(f"cell {text!r}: matches several trials: {listed(keys, _MOST_LISTED)}")
     if not keys:
         raise InputError(_unknown(graph, text))
     return graph.cells_of(keys[0])[:1]
@@ -71,12 +71,8 @@ def _unknown(graph: TrialGraph, text: str) -> str:
     names = list(dict.fromkeys(asked.cell.name for asked in graph.cells))
     near = difflib.get_close_matches(text, names, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"cell {text!r}: no such cell; {hint}choices: {_listed(names)}; or a trial's key"
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _MOST_LISTED
-    return "; ".join(names[:_MOST_LISTED]) + (f"; and {more} more" if more > 0 else "")
+    choices = listed(names, _MOST_LISTED)
+    return f"cell {text!r}: no such cell; {hint}choices: {choices}; or a trial's key"
 
 
 def find_trial(keys: Iterable[str], text: str) -> str:
@@ -90,4 +86,6 @@ def find_trial(keys: Iterable[str], text: str) -> str:
     if len(matches) == 1 or text in matches:
         return text if text in matches else matches[0]
     problem = "matches several trials" if matches else "no trial of the store matches; it has"
-    raise InputError(f"trial {text!r}: {problem}: {_listed(matches or known) or 'none'}")
+    raise InputError(
+        f"trial {text!r}: {problem}: {listed(matches or known, _MOST_LISTED) or 'none'}"
+    )

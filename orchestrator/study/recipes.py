@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from orchestrator.study.dotted_paths import flatten
 from orchestrator.study.spec import ALIASES, Arm, Scalar, StudySpec
 
 # Data fields that only divide the images that the study's fingerprint stands for. As many synthetic
@@ -118,17 +119,9 @@ def _assign(parts: dict[str, Any], path: str, value: Scalar) -> None:
     for step in parents:
         node = node.get(step) if isinstance(node, dict) else None
     if not isinstance(node, dict) or last not in node or isinstance(node[last], dict):
-        known = [*ALIASES, *_leaves(parts)]
+        known = [*ALIASES, *flatten(parts)]
         near = difflib.get_close_matches(path, known, n=3, cutoff=0.4)
         raise KeyError(f"{path!r} is no recipe field; nearest: {', '.join(near) or 'none'}")
     if path.startswith("data.") and last not in _DIVIDES[parts["data"]["source"]]:
         raise KeyError(f"{path!r} says which images there are: a study has one set of them")
     node[last] = value
-
-
-def _leaves(node: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    for key, value in node.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"

@@ -49,7 +49,7 @@ def test_a_trial_names_its_cell_at_its_seed(graph: TrialGraph) -> None:
 
 
 def test_a_beginning_of_many_trials_is_refused_with_some_of_them(graph: TrialGraph) -> None:
-    with pytest.raises(InputError, match=r"several trials begin so: pretrain-.*"):
+    with pytest.raises(InputError, match=r"matches several trials: pretrain-.*"):
         which_cell(graph, "pretrain-")
     # Nothing at all is no beginning.
     with pytest.raises(InputError, match="no such cell"):

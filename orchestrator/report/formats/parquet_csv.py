@@ -12,17 +12,18 @@ from orchestrator.report.tables.comparisons import Comparison, beside_paper, out
 from orchestrator.report.tables.fill import FilledTable, Value
 from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.store.ledger import NAIVE_FILLS
+from orchestrator.store.schemas import column
 
 # Raise it when a column changes its meaning or goes away; adding one does not need it.
 VERSION = 1
 
 
-def _field(name: str, kind: pa.DataType, unit: str, *, null: bool = True) -> pa.Field:
-    return pa.field(name, kind, nullable=null, metadata={"unit": unit})
+def _column(name: str, kind: pa.DataType, unit: str, *, null: bool = True) -> pa.Field:
+    return column(name, kind, unit, null=null)
 
 
 def _text(name: str, unit: str, *, null: bool = True) -> pa.Field:
-    return _field(name, pa.string(), unit, null=null)
+    return column(name, pa.string(), unit, null=null)
 
 
 def table_schema(filled: FilledTable) -> pa.Schema:
@@ -34,21 +35,21 @@ def table_schema(filled: FilledTable) -> pa.Schema:
         _text("column", f"{filled.table.columns}, as printed"),
         _text("variant", "other axes, as printed", null=False),
         _text("metric", "name", null=False),
-        _field("mean", pa.float64(), unit),
-        _field("sd", pa.float64(), f"{unit}, over seeds, ddof 1"),
-        _field("n", pa.int64(), "seeds", null=False),
-        _field("low", pa.float64(), f"{unit}, 95 % bootstrap interval of the mean over seeds"),
-        _field("high", pa.float64(), f"{unit}, 95 % bootstrap interval of the mean over seeds"),
-        _field("best", pa.bool_(), "apart from every other cell over seeds", null=False),
-        _field("val_images", pa.int64(), "images"),
-        _field("binomial_error", pa.float64(), f"{unit}, standard error by the images"),
-        _field("published", pa.float64(), unit),
-        _field("difference", pa.float64(), f"{unit}, ours minus published"),
-        _field("difference_low", pa.float64(), f"{unit}, 95 % interval"),
-        _field("difference_high", pa.float64(), f"{unit}, 95 % interval"),
+        _column("mean", pa.float64(), unit),
+        _column("sd", pa.float64(), f"{unit}, over seeds, ddof 1"),
+        _column("n", pa.int64(), "seeds", null=False),
+        _column("low", pa.float64(), f"{unit}, 95 % bootstrap interval of the mean over seeds"),
+        _column("high", pa.float64(), f"{unit}, 95 % bootstrap interval of the mean over seeds"),
+        _column("best", pa.bool_(), "apart from every other cell over seeds", null=False),
+        _column("val_images", pa.int64(), "images"),
+        _column("binomial_error", pa.float64(), f"{unit}, standard error by the images"),
+        _column("published", pa.float64(), unit),
+        _column("difference", pa.float64(), f"{unit}, ours minus published"),
+        _column("difference_low", pa.float64(), f"{unit}, 95 % interval"),
+        _column("difference_high", pa.float64(), f"{unit}, 95 % interval"),
         _text("difference_test", "what the interval rests on"),
         _text("missing", "why there is no value"),
-        *(_field(name, pa.float64(), f"{unit}, mean over seeds") for name in NAIVE_FILLS),
+        *(_column(name, pa.float64(), f"{unit}, mean over seeds") for name in NAIVE_FILLS),
     ]
     metadata = {"maskgrid.table": str(VERSION), **{k: str(v) for k, v in asked.items()}}
     return pa.schema(columns, metadata=metadata)
@@ -98,17 +99,17 @@ COMPARISONS = pa.schema(
         _text("reference", "name of the cell that is subtracted", null=False),
         _text("against", "scratch (the same finetuning alone), best or row above", null=False),
         _text("unit", "unit of difference, low and high", null=False),
-        _field("difference", pa.float64(), "see column unit; cell minus reference", null=False),
-        _field("low", pa.float64(), "see column unit; 95 % interval"),
-        _field("high", pa.float64(), "see column unit; 95 % interval"),
-        _field("p", pa.float64(), "probability, two-sided"),
-        _field("p_holm", pa.float64(), _HOLM),
-        _field("p_sign_flips", pa.float64(), "probability, no normality assumed"),
-        _field("n", pa.int64(), "pairs, one a seed", null=False),
+        _column("difference", pa.float64(), "see column unit; cell minus reference", null=False),
+        _column("low", pa.float64(), "see column unit; 95 % interval"),
+        _column("high", pa.float64(), "see column unit; 95 % interval"),
+        _column("p", pa.float64(), "probability, two-sided"),
+        _column("p_holm", pa.float64(), _HOLM),
+        _column("p_sign_flips", pa.float64(), "probability, no normality assumed"),
+        _column("n", pa.int64(), "pairs, one a seed", null=False),
         _text("test", "what interval and p rest on", null=False),
-        _field("seeds_needed", pa.int64(), "seeds in all, power 0.8, level 0.05 by Bonferroni"),
-        _field("shared_parent", pa.bool_(), "pairs have one pretraining", null=False),
-        _field("holds", pa.bool_(), "told apart over seeds", null=False),
+        _column("seeds_needed", pa.int64(), "seeds in all, power 0.8, level 0.05 by Bonferroni"),
+        _column("shared_parent", pa.bool_(), "pairs have one pretraining", null=False),
+        _column("holds", pa.bool_(), "told apart over seeds", null=False),
     ],
     metadata={"maskgrid.comparisons": str(VERSION)},
 )
@@ -142,7 +143,7 @@ def comparison_rows(filled: FilledTable, found: Sequence[Comparison]) -> list[di
 VERDICTS = pa.schema(
     [
         _text("claim", "sentence", null=False),
-        _field("holds", pa.bool_(), "null: the results cannot tell"),
+        _column("holds", pa.bool_(), "null: the results cannot tell"),
         _text("words", "sentence", null=False),
         _text("statistic", "test, statistic, p value, n", null=False),
     ],

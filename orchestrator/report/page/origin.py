@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from orchestrator.report.page.recipe_diff import Compared, compare, nested
+from orchestrator.report.page.recipe_diff import Compared, compare
 from orchestrator.report.page.trials import ShownTrial
+from orchestrator.study.dotted_paths import unflatten
 from orchestrator.study.spec import StudySpec
+from orchestrator.study.yaml_text import to_yaml
 
 # Where `maskgrid data fetch` puts the images; a folder's place is the reader's own.
 _PLACES = {"tiny-imagenet": "data/tiny-imagenet-200.zip", "folder": "data/images"}
@@ -69,7 +69,7 @@ def recipes(trials: Sequence[ShownTrial]) -> list[Recipes]:
     for kind in sorted({trial.record["kind"] for trial in trials}, reverse=True):
         some = tuple(trial for trial in trials if trial.record["kind"] == kind)
         compared = compare([json.loads(trial.record["recipe"]) for trial in some])
-        found.append(Recipes(kind, _yaml(nested(compared.common)), compared, some))
+        found.append(Recipes(kind, to_yaml(unflatten(compared.common)), compared, some))
     return found
 
 
@@ -105,10 +105,4 @@ def study_yaml(study: StudySpec) -> str:
     if "data" in spec:
         path = {"path": place} if place else {}
         spec["data"] = {"source": study.data.source, **path, **spec["data"]}
-    return _yaml(spec)
-
-
-def _yaml(value: dict[str, Any]) -> str:
-    # Lists on one line: forty lines of class names would hide the rest.
-    text: str = yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=96)
-    return text
+    return to_yaml(spec)

@@ -15,6 +15,7 @@ from orchestrator.report.page.trials import STATES, Tree, blocks, counts, trees
 from orchestrator.report.records.collect import Records
 from orchestrator.report.tables.fill import FilledTable
 from orchestrator.report.tables.verdicts import Verdict
+from orchestrator.study.durations import duration
 from orchestrator.study.spec import StudySpec
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters.update(
-        spell=_spell, duration=_duration, words=_words, below=_below, number=_number, strong=_strong
+        spell=_spell, duration=duration, words=_words, below=_below, number=_number, strong=_strong
     )
     environment.globals.update(STATES=STATES)
     return environment
@@ -116,15 +117,6 @@ def _spell(value: object) -> str:
     if value is None:
         return _NONE
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _duration(seconds: float) -> str:
-    """`7.3 s`, `42 min 3 s`, `3 h 7 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes_left = divmod(minutes, 60)
-    return f"{hours:,} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
 
 
 def _words(name: str) -> str:

@@ -1,11 +1,10 @@
 """What many nested records have in common, and where they differ."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Flat = dict[str, Any]
-"""Dotted path -> value; lists are values, not levels."""
+from orchestrator.study.dotted_paths import Flat, flatten
 
 _ABSENT = object()
 
@@ -23,7 +22,7 @@ class Compared:
 
 def compare(records: Sequence[Mapping[str, Any]]) -> Compared:
     """Split records into what all have in common and what each has of its own."""
-    flats = [dict(_leaves(record)) for record in records]
+    flats = [flatten(record) for record in records]
     paths = list(dict.fromkeys(path for flat in flats for path in flat))
     differing = tuple(path for path in paths if not _same(path, flats))
     return Compared(
@@ -31,26 +30,6 @@ def compare(records: Sequence[Mapping[str, Any]]) -> Compared:
         differing,
         tuple({path: flat[path] for path in differing if path in flat} for flat in flats),
     )
-
-
-def nested(flat: Flat) -> dict[str, Any]:
-    """Dotted paths as nested mappings again."""
-    root: dict[str, Any] = {}
-    for path, value in flat.items():
-        *parents, last = path.split(".")
-        node = root
-        for step in parents:
-            node = node.setdefault(step, {})
-        node[last] = value
-    return root
-
-
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _same(path: str, flats: Sequence[Flat]) -> bool:

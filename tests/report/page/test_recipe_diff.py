@@ -1,6 +1,7 @@
 """What many records have in common, and where they differ."""
 
-from orchestrator.report.page.recipe_diff import compare, nested
+from orchestrator.report.page.recipe_diff import compare
+from orchestrator.study.dotted_paths import unflatten
 
 ONE = {"seed": 0, "train": {"lr": 0.1, "mask": {"ratio": 0.2}}, "channels": [1, 2]}
 OTHER = {"seed": 1, "train": {"lr": 0.1, "mask": {"ratio": 0.4}}, "channels": [1, 2]}
@@ -19,12 +20,12 @@ def test_what_all_share_stands_once_and_the_rest_beside_each() -> None:
 def test_common_part_and_row_together_are_the_record() -> None:
     found = compare([ONE, OTHER])
     for record, row in zip((ONE, OTHER), found.rows, strict=True):
-        assert nested(found.common | row) == record
+        assert unflatten(found.common | row) == record
 
 
 def test_a_single_record_differs_from_nothing() -> None:
     found = compare([ONE])
-    assert (nested(found.common), found.differing, found.rows) == (ONE, (), ({},))
+    assert (unflatten(found.common), found.differing, found.rows) == (ONE, (), ({},))
 
 
 def test_a_field_that_one_lacks_differs() -> None:
