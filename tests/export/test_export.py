@@ -20,6 +20,7 @@ from model.config.masking import MaskConfig
 from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.errors import InputError
 from model.objectives.objectives import build_objective
+from model.pretrained import load
 from model.training.context import LocalContext
 from orchestrator.export.export import export
 from orchestrator.store.checkpoints import SavedCheckpoint
@@ -153,12 +154,13 @@ def test_the_card_is_filled_from_the_ledger(ledger: Ledger, tmp_path: Path) -> N
 def test_class_names_come_from_the_cache(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from model.data.load import load, resolve
+    from model.data.load import load as load_images
+    from model.data.load import resolve
 
     data: Any = resolve(tiny_trials.IMAGES)
     key = train(ledger, tiny_trials.finetune(data))
     export(ledger, key, tmp_path / "unknown", tmp_path / "cache")
-    names = load(data, tmp_path / "cache").class_names
+    names = load_images(data, tmp_path / "cache").class_names
     export(ledger, key, tmp_path / "known", tmp_path / "cache")
     assert json.loads((tmp_path / "unknown/config.json").read_text())["class_names"] is None
     assert json.loads((tmp_path / "known/config.json").read_text())["class_names"] == list(names)
@@ -178,7 +180,7 @@ def test_a_beginning_names_a_trial_where_it_is_the_only_one(ledger: Ledger, tmp_
     assert export(ledger, second.partition("-")[2][:8], tmp_path / "b", tmp_path) == second
     with pytest.raises(InputError, match=f"matches several trials: .*{second}"):
         export(ledger, "finetune-", tmp_path / "c", tmp_path)
-    with pytest.raises(InputError, match=f"no trial of the store begins so; it has: .*{first}"):
+    with pytest.raises(InputError, match=f"no trial of the store matches; it has: .*{first}"):
         export(ledger, "nothing", tmp_path / "c", tmp_path)
     with pytest.raises(InputError, match="it has: none"):
         export(Ledger(Store(str(tmp_path / "empty"))), "f", tmp_path / "c", tmp_path)
