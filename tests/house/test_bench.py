@@ -122,7 +122,9 @@ def test_the_page_shows_the_latest_run_and_a_line_a_version() -> None:
 
 def test_every_headline_belongs_to_a_part_that_is_a_module() -> None:
     assert {name.partition(".")[0] for name, _, _ in table.HEADLINES} <= table.PARTS.keys()
-    assert [name for name in table.PARTS if not (ROOT / "bench" / f"{name}.py").exists()] == []
+    assert [
+        name for name in table.PARTS if not (ROOT / "bench/parts" / f"{name}.py").exists()
+    ] == []
 
 
 def test_a_cut_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +202,7 @@ def test_a_gpu_part_says_that_there_is_none(part: Any) -> None:
 def test_speed_as_it_is_written_is_not_told_as_compiled(
     device: str, found: str, measured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step, "how", lambda _: found)
+    monkeypatch.setattr(step, "status", lambda _: found)
     row = step.if_compiled(ROW, torch.device(device))
     assert (row.value is not None) == measured
     assert (row.name, row.unit, row.against, row.goal) == (ROW.name, ROW.unit, "a peer", ROW.goal)
@@ -222,7 +224,7 @@ def test_a_part_measures(part: Any, threads: None) -> None:
 
 
 @pytest.mark.ray
-def test_packing_is_measured(tmp_path: Path) -> None:
+def test_sharing_a_gpu_is_measured(tmp_path: Path) -> None:
     # In a process of its own, as `make bench-gpu` does: it starts a Ray that believes in a GPU.
     found = tmp_path / "rows.jsonl"
     command = [sys.executable, "-m", "bench.parts.gpu_sharing", "--tiny", "--json", str(found)]
