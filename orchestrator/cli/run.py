@@ -46,20 +46,18 @@ def run(
     from orchestrator.run.signals import SignalHandler
 
     configure(address)
-    made = make_plan(study, store, data)
-    wanted = with_retries(made, retry_failed)
+    made = with_retries(make_plan(study, store, data), retry_failed)
     if max_gpu_hours is not None:
-        refuse_beyond(estimate(wanted, made.study.runtime.max_concurrent or 1), max_gpu_hours)
+        refuse_beyond(estimate(made, made.study.runtime.max_concurrent or 1), max_gpu_hours)
     console = Console()
     if told := made.unread:
         console.print(told, highlight=False, markup=False)
-    console.print(wanted.summary, highlight=False)
+    console.print(made.summary, highlight=False)
     show_difference(made, console)
     options = RunOptions(
         results=results or Path("results") / made.study.name,
         cache=cache or default_cache(),
         address=address,
-        retry_failed=retry_failed,
         dashboard=dashboard,
         command=shlex.join(["maskgrid", *sys.argv[1:]]),
     )

@@ -4,173 +4,190 @@ import json
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from model.errors import listed
 from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.store.study_registry import StudyRecord, load_readable, record_of, slot_for
+from orchestrator.store.study_registry import (
+    RecordedCell,
+    RecordedTrial,
+    Slot,
+    StudyRecord,
+    load_readable,
+)
+from orchestrator.study.dotted_paths import flatten
 
-_NAMED = 6  # cells of a list that are named one by one
+_MOST_NAMED = 6  # cells or trials that a line names one by one
 
-Change = tuple[str, str, str]
-"""Recipe field, value before, value now."""
-Asked = tuple[str | None, str]
-"""A cell's pretrain and finetune trial at one seed."""
-Cells = dict[str, dict[int, Asked]]
-"""What each cell asks for, by name and seed."""
+
+class Change(NamedTuple):
+    """One recipe field, by its path in a study file, and its values as a file would spell them."""
+
+    path: str
+    before: str
+    now: str
+
+    def __str__(self) -> str:
+        if self.path == "data.fingerprint":
+            return "other images"
+        return f"{self.path} {self.before} -> {self.now}"
+
+
+CellsByName = dict[str, dict[int, RecordedCell]]
+"""The cells of a study by name, then by seed."""
 
 
 def show(plan: Plan, console: Console) -> None:
     """Print what changed since the study last ran in this store; nothing where nothing did."""
     for place, line in enumerate(lines(plan)):
         indent = "  " if place else ""
-        shown = textwrap.fill(
+        wrapped = textwrap.fill(
             line, console.width, initial_indent=indent, subsequent_indent=indent * 2,
             break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip
-        console.print(shown, markup=False, highlight=False, soft_wrap=True)
+        console.print(wrapped, markup=False, highlight=False, soft_wrap=True)
 
 
 def lines(plan: Plan) -> list[str]:
     """A headline and what changed, one thing a line; empty where nothing did."""
-    new = record_of(plan.study, plan.graph)
-    label, old = slot_for(plan.ledger.store, new)
-    if old is None:
-        return _of_namesake(label, new.name)
+    slot = plan.slot
+    if slot.last is None:
+        return _first_run(slot)
     if plan.warning:
-        return [f"what changed since {label} last ran cannot be told without the images"]
-    told = [*_of_cells(old, new), *_of_seeds(old, new), *_of_trials(plan, label, old, new)]
-    return [f"since {label} last ran in this store:", *told] if told else []
+        return [f"what changed since {slot.label} last ran cannot be told without the images"]
+    changes = [
+        *_cell_lines(slot.last, slot.now),
+        *_seed_lines(slot.last, slot.now),
+        *_trial_lines(plan, slot.label, slot.last, slot.now),
+    ]
+    return [f"since {slot.label} last ran in this store:", *changes] if changes else []
 
 
-def changes(old: StudyRecord, new: StudyRecord, before: Asked, now: Asked) -> list[Change]:
-    """Recipe fields in which a cell's trials differ, by path; empty for equal trials."""
-    found: dict[str, Change] = {}
-    if bool(before[0]) != bool(now[0]):
-        found["pretrain"] = ("pretrain", _said(bool(before[0])), _said(bool(now[0])))
-    for first, second in zip(before, now, strict=True):
-        if first and second and first != second:
-            left, right = _fields(old.trials[first].recipe), _fields(new.trials[second].recipe)
-            for path in [*left, *(path for path in right if path not in left)]:
-                sides = left.get(path, "not there"), right.get(path, "not there")
-                if sides[0] != sides[1]:
-                    found[path] = (path, *sides)
-    return list(found.values())
+def changed_fields(
+    old: dict[str, RecordedTrial], new: dict[str, RecordedTrial]
+) -> tuple[Change, ...]:
+    """Stages that came or went, and recipe fields with another value, each path once.
+
+    Args:
+        old: a cell's trials at one seed, by stage.
+        new: the trials that it asks for now.
+    """
+    changes: dict[str, Change] = {}
+    for stage in dict.fromkeys([*old, *new]):
+        if stage not in old or stage not in new:
+            changes[stage] = Change(stage, _text(stage in old), _text(stage in new))
+            continue
+        before, now = _fields(old[stage].recipe), _fields(new[stage].recipe)
+        for path in dict.fromkeys([*before, *now]):
+            values = before.get(path, "not there"), now.get(path, "not there")
+            if values[0] != values[1]:
+                changes[path] = Change(path, *values)
+    return tuple(changes.values())
 
 
-def _of_namesake(label: str, name: str) -> list[str]:
-    if label == name:
-        return []  # its first run here
+def _first_run(slot: Slot) -> list[str]:
+    name = slot.now.name
+    if slot.label == name:
+        return []
     return [
         f"another study named {name} ran in this store, with no cell or trial in common:",
-        f"this one is remembered as {label}, and neither touches the other's trials",
+        f"this one is recorded as {slot.label}, and neither touches the other's trials",
     ]
 
 
-def _of_cells(old: StudyRecord, new: StudyRecord) -> list[str]:
+def _cell_lines(old: StudyRecord, new: StudyRecord) -> Iterable[str]:
     before, now = _by_name(old), _by_name(new)
-    told = []
-    for what, here, there in (("added", now, before), ("removed", before, now)):
-        if names := [name for name in here if _is_missing(name, here, there)]:
-            told.append(f"{what}: {_listed(names)}")
-    groups: dict[str, list[str]] = defaultdict(list)
+    if added := _only_in(now, before):
+        yield f"added: {listed(added, _MOST_NAMED)}"
+    if removed := _only_in(before, now):
+        yield f"removed: {listed(removed, _MOST_NAMED)}"
     common = [name for name in now if name in before]
+    by_reason: dict[str, list[str]] = defaultdict(list)
     for name in common:
-        for seed in now[name].keys() & before[name].keys():
-            asked = before[name][seed], now[name][seed]
-            if asked[0] != asked[1]:
-                groups[_reason(old, new, changes(old, new, *asked))].append(name)
-                break
-    for reason, names in groups.items():
+        if reason := _why_changed(old, new, before[name], now[name]):
+            by_reason[reason].append(name)
+    for reason, names in by_reason.items():
         every = len(names) == len(common) > 1
-        told.append(f"changed: {'every cell' if every else _listed(names)}: {reason}")
-    return told
+        yield f"changed: {'every cell' if every else listed(names, _MOST_NAMED)}: {reason}"
 
 
-def _is_missing(name: str, here: Cells, there: Cells) -> bool:
-    """Whether only one side has a cell; one with another name but the same trials is the same."""
-    return name not in there and here[name] not in there.values()
+def _only_in(here: CellsByName, there: CellsByName) -> list[str]:
+    """Cells that one side lacks; one with another name but the same trials is the same cell."""
+    trials = {_keys(cell) for cell in there.values()}
+    return [name for name in here if name not in there and _keys(here[name]) not in trials]
 
 
-def _reason(old: StudyRecord, new: StudyRecord, found: list[Change]) -> str:
+def _keys(cell: dict[int, RecordedCell]) -> frozenset[tuple[int, str]]:
+    """What a cell asks for at each seed."""
+    return frozenset((seed, key) for seed, asked in cell.items() for key in asked.keys.values())
+
+
+def _why_changed(
+    old: StudyRecord,
+    new: StudyRecord,
+    before: dict[int, RecordedCell],
+    now: dict[int, RecordedCell],
+) -> str | None:
+    """Why a cell asks for other trials than before; None where it does not."""
+    seeds = sorted(before.keys() & now.keys())
+    seed = next((seed for seed in seeds if before[seed].keys != now[seed].keys), None)
+    if seed is None:
+        return None
+    # The first seed that differs speaks for the cell: an edit changes a cell at every seed alike.
+    changes = changed_fields(old.trials_of(before[seed]), new.trials_of(now[seed]))
     if old.recipe_version != new.recipe_version:
-        found = [*found, ("recipe version", str(old.recipe_version), str(new.recipe_version))]
-    said = [
-        "other images" if path == "data.fingerprint" else f"{path} {before} -> {now}"
-        for path, before, now in found
-    ]
-    return ", ".join(said) or "for no reason that the store remembers"
+        version = Change("recipe version", str(old.recipe_version), str(new.recipe_version))
+        changes = (*changes, version)
+    return ", ".join(map(str, changes)) or "for no reason that the store records"
 
 
-def _of_seeds(old: StudyRecord, new: StudyRecord) -> list[str]:
-    before, now = ({asked.seed for asked in note.cells} for note in (old, new))
-    told = [("seeds added", now - before), ("seeds removed", before - now)]
-    return [f"{what}: {', '.join(map(str, sorted(seeds)))}" for what, seeds in told if seeds]
+def _seed_lines(old: StudyRecord, new: StudyRecord) -> Iterable[str]:
+    before, now = ({cell.seed for cell in record.cells} for record in (old, new))
+    for what, seeds in (("seeds added", now - before), ("seeds removed", before - now)):
+        if seeds:
+            yield f"{what}: {', '.join(map(str, sorted(seeds)))}"
 
 
-def _of_trials(plan: Plan, label: str, old: StudyRecord, new: StudyRecord) -> list[str]:
-    asked = [key for key in new.trials if key not in old.trials]
-    there = sum(plan.board.states[key] is State.CACHED for key in asked)
-    told = []
-    if asked:
-        what = "new trial" if len(asked) == 1 else "new trials"
-        told.append(
-            f"{len(asked)} {what}: {len(asked) - there} to train, {there} in the store already"
-        )
-    if again := _parents_without_weights(plan):
-        told.append(f"trained again, since its weights were dropped: {_listed(again)}")
-    if unused := _left_unused(plan.ledger.store, label, old.trials.keys() - new.trials.keys()):
+def _trial_lines(plan: Plan, label: str, old: StudyRecord, new: StudyRecord) -> Iterable[str]:
+    if added := [key for key in new.trials if key not in old.trials]:
+        stored = sum(plan.board.states[key] is State.CACHED for key in added)
+        what = "new trial" if len(added) == 1 else "new trials"
+        yield f"{len(added)} {what}: {len(added) - stored} to train, {stored} in the store already"
+    if plan.lost_parents:
+        yield f"trained again, since the weights are gone: {listed(plan.lost_parents, _MOST_NAMED)}"
+    if unused := _unused(plan.ledger.store, label, old.trials.keys() - new.trials.keys()):
         what = "trial stays" if unused == 1 else "trials stay"
-        told.append(f"{unused} {what} in the store, unused: see `maskgrid store list`")
-    return told
+        yield f"{unused} {what} in the store, unused: see `maskgrid store list`"
 
 
-def _parents_without_weights(plan: Plan) -> list[str]:
-    states, trials = plan.board.states, plan.graph.trials.values()
-    parents = {trial.parent for trial in trials if states[trial.key] is State.WAITING}
-    cached = sorted(key for key in parents if key and states[key] is State.CACHED)
-    store = plan.ledger.store
-    return [key for key in cached if Paths.weights(key) not in store.sizes(Paths.trial(key))]
+def _unused(store: Store, label: str, keys: set[str]) -> int:
+    """How many of the trials that one study dropped are in the store and used by no other."""
+    if not keys:
+        return 0
+    others = {other: record for other, record in load_readable(store).items() if other != label}
+    if None in others.values():
+        return 0  # a study whose record cannot be read may use any of them
+    used = set[str]().union(*(record.trials for record in others.values() if record))
+    return sum(store.read(Paths.spec(key)) is not None for key in keys - used)
 
 
-def _left_unused(store: Store, label: str, left: set[str]) -> int:
-    """How many of the trials that one study no longer asks for lie there, used by no other."""
-    for other, note in load_readable(store).items() if left else ():
-        if note is None:
-            return 0  # it may use any of them
-        left = left - note.trials.keys() if other != label else left
-    return sum(store.read(Paths.spec(key)) is not None for key in left)
-
-
-def _by_name(note: StudyRecord) -> Cells:
-    found: Cells = defaultdict(dict)
-    for asked in note.cells:
-        found[asked.cell][asked.seed] = (asked.pretrain, asked.finetune)
-    return found
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return "; ".join(names[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+def _by_name(record: StudyRecord) -> CellsByName:
+    cells: CellsByName = defaultdict(dict)
+    for cell in record.cells:
+        cells[cell.cell][cell.seed] = cell
+    return dict(cells)
 
 
 def _fields(recipe: dict[str, Any]) -> dict[str, str]:
     """A recipe's values by dotted path as a study file spells it."""
     named = {recipe["kind"] if name == "train" else name: recipe[name] for name in recipe}
-    return {path: _said(value) for path, value in _leaves(named) if path not in ("kind", "seed")}
+    return {path: _text(value) for path, value in flatten(named).items() if path not in ("kind", "seed")}
 
 
-def _leaves(node: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for name, value in node.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from model.config.images import DataConfig
@@ -10,6 +11,7 @@ from model.errors import InputError
 from orchestrator.plan.board import Board, State, board_of
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
+from orchestrator.store.study_registry import Slot, record_of, slot_for
 from orchestrator.study.file import read
 from orchestrator.study.graph import TrialGraph, expand
 from orchestrator.study.spec import StudySpec
@@ -43,6 +45,16 @@ class Plan:
         waiting = [key for key, state in self.board.states.items() if state is State.WAITING]
         asked = [self.graph.trials[key].recipe.data for key in waiting]
         return list({repr(data): data for data in asked}.values())
+
+    @property
+    def lost_parents(self) -> list[str]:
+        """Trials that were done and are trained again, for a child that needs their weights."""
+        return [key for key, outcome in self.again.items() if outcome.state == "done"]
+
+    @cached_property
+    def slot(self) -> Slot:
+        """Where the store records the study, and what it asked for when it last ran."""
+        return slot_for(self.ledger.store, record_of(self.study, self.graph))
 
     @property
     def unread(self) -> str | None:
@@ -84,7 +96,7 @@ def make_plan(
         expand_space,  # Ray: not needed to say that a study is wrong
     )
 
-    study, warning = _with_images(_located(read(path, data), data), strict)
+    study, warning = _with_images(_located(read(path, data)), strict)
     graph = expand(study, expand_space(study))
     ledger = Ledger(Store(store))
     ledger.store.check(existing)
@@ -119,13 +131,11 @@ def _lost_parents(plan: Plan, again: Iterable[str]) -> dict[str, Outcome]:
     return {key: outcome for key, outcome in lost.items() if outcome}
 
 
-def _located(study: StudySpec, data: Path | None) -> StudySpec:
+def _located(study: StudySpec) -> StudySpec:
     """The study with the full path of its images: workers have another current folder."""
     if study.data.source == "synthetic":
-        if data is not None:
-            raise InputError(f"--data {data}: the study's images are synthetic, they lie nowhere")
         return study
-    path = (data or study.data.path).expanduser().absolute()
+    path = study.data.path.expanduser().absolute()
     return study.model_copy(update={"data": study.data.model_copy(update={"path": path})})
 
 

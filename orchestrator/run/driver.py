@@ -12,7 +12,7 @@ from orchestrator.cluster.allotment import allot
 from orchestrator.cluster.gpu_sharing import trials_per_gpu
 from orchestrator.cluster.nodes import portable_path, with_autoscaler_nodes
 from orchestrator.plan.board import State
-from orchestrator.plan.plan import Plan, with_retries
+from orchestrator.plan.plan import Plan
 from orchestrator.report.records.results_folder import refuse_another_study
 from orchestrator.report.refresh import write_and_print
 from orchestrator.report.write import prepare
@@ -20,7 +20,7 @@ from orchestrator.run.signals import SignalHandler, go_on, stop_tune
 from orchestrator.run.trackers.callbacks import check_trackers
 from orchestrator.store.provenance import of_code
 from orchestrator.store.retention import drop
-from orchestrator.store.study_registry import load_all, record_of, save
+from orchestrator.store.study_registry import load_all, save
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,6 @@ class RunOptions:
     """Folder of decoded images, on every node."""
     address: str = "local"
     """Ray cluster."""
-    retry_failed: bool = False
-    """Train again what failed for a reason of its own, such as divergence."""
     dashboard: bool = True
     """Start Ray's dashboard with a local cluster."""
     command: str = "run it again"
@@ -46,6 +44,9 @@ def run_study(
 ) -> bool:
     """Train what the plan lacks, then write and print its tables; True if every trial is done.
 
+    Args:
+        plan: as `with_retries` returns it, for what ended and has to be trained again.
+
     Raises:
         InputError: images, store, results folder or cluster are not usable, or the folder is
             another study's; nothing was trained.
@@ -56,12 +57,11 @@ def run_study(
     check_trackers(plan.study.runtime, plan.ledger.store)
     plan.ledger.store.prepare()
     prepare(options.results)
-    plan = with_retries(plan, options.retry_failed)
     with console.status("reading the images"):
         for data in plan.data_to_train_on:
             # What does not decode, or too few images of a class, is refused before any trial.
             split(load(data, options.cache), data)
-    save(plan.ledger.store, record_of(plan.study, plan.graph))
+    save(plan.ledger.store, plan.slot)
     with interrupts.doing(go_on):
         if plan.count(State.WAITING):
             _train(plan, options, console, interrupts)

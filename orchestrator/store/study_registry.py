@@ -5,6 +5,7 @@ trained or read by it: a store without these notes works as well.
 """
 
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,6 +27,12 @@ class RecordedCell(Config):
     pretrain: str | None
     finetune: str
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """Keys of the cell's trials by stage, parents first; a stage that it lacks is left out."""
+        stages = {"pretrain": self.pretrain, "finetune": self.finetune}
+        return {stage: key for stage, key in stages.items() if key}
+
 
 class RecordedTrial(Config):
     """What was asked of one trial; where its images lay is left out."""
@@ -43,6 +50,10 @@ class StudyRecord(Config):
     cells: tuple[RecordedCell, ...]
     trials: dict[str, RecordedTrial]
     """Every trial of the graph, parents included, by its key."""
+
+    def trials_of(self, cell: RecordedCell) -> dict[str, RecordedTrial]:
+        """What one of its cells asks for at one seed, by stage."""
+        return {stage: self.trials[key] for stage, key in cell.keys.items()}
 
     def shares_trials_with(self, other: "StudyRecord") -> bool:
         """Whether the two can be one study before and after an edit: they share a cell or a trial.
@@ -110,25 +121,45 @@ def load_readable(store: Store) -> dict[str, StudyRecord | None]:
     return {label: _readable(store, label) for label in labels(store)}
 
 
-def slot_for(store: Store, note: StudyRecord) -> tuple[str, StudyRecord | None]:
-    """The label that a study's note belongs under, and what stands there from its last run.
+@dataclass(frozen=True)
+class Slot:
+    """Where a store records a study."""
 
-    Another study that happens to have the same name keeps its own note; one that cannot be read
+    label: str
+    last: StudyRecord | None
+    """The study as it last ran here; None for its first run."""
+    now: StudyRecord
+
+
+def slot_for(store: Store, now: StudyRecord) -> Slot:
+    """The label that belongs to a study, with what stands there from its last run.
+
+    Another study that happens to have the same name keeps its own record; one that cannot be read
     may be replaced.
     """
-    notes = load_readable(store).items()
-    found = {label: last for label, last in notes if label.partition("~")[0] == note.name}
-    for label, last in found.items():
-        if last and last.shares_trials_with(note):
-            return label, last
-    free = (note.name + (f"~{n}" if n > 1 else "") for n in itertools.count(1))
-    return next(label for label in free if not found.get(label)), None
+    records = load_readable(store)
+    namesakes = {label: records[label] for label in records if _name_in(label) == now.name}
+    for label, last in namesakes.items():
+        if last and last.shares_trials_with(now):
+            return Slot(label, last, now)
+    taken = {label for label, last in namesakes.items() if last}
+    return Slot(_free_label(now.name, taken), None, now)
 
 
-def save(store: Store, note: StudyRecord) -> None:
-    """Note what a study asks for now, in place of what it asked for last."""
-    label, _ = slot_for(store, note)
-    store.write(Paths.study(label), note.model_dump_json().encode())
+def _name_in(label: str) -> str:
+    return label.partition("~")[0]
+
+
+def _free_label(name: str, taken: set[str]) -> str:
+    numbered = (f"{name}~{number}" for number in itertools.count(2))
+    return next(label for label in itertools.chain([name], numbered) if label not in taken)
+
+
+def save(store: Store, slot: Slot) -> None:
+    """Record what a study asks for now, in place of what it asked for last."""
+    if _readable(store, slot.label) != slot.last:  # another run wrote there since we looked
+        slot = slot_for(store, slot.now)
+    store.write(Paths.study(slot.label), slot.now.model_dump_json().encode())
 
 
 def forget(store: Store, label: str) -> StudyRecord | None:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from model.errors import InputError
 from orchestrator.study.recipes import mistakes
 from orchestrator.study.spec import StudyError, StudySpec
 from orchestrator.study.validation_messages import validation_mistakes
@@ -17,18 +18,28 @@ def read(path: Path, data: Path | None = None) -> StudySpec:
     """Read and check a study file.
 
     Args:
-        data: where the images lie, for a file that does not say.
+        data: path of the images, instead of the one in the file.
 
     Raises:
-        StudyError: the file is missing, no YAML, or says something that is not understood.
+        StudyError: the file is missing, is not YAML, or says something that is not understood.
+        InputError: `data` is given for images that are not read from files.
     """
     try:
         raw = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StudyError(str(path), [_one_line(error)]) from None
-    if data and isinstance(raw, dict) and isinstance(raw.get("data"), dict):
-        raw["data"].setdefault("path", str(data))
+    if data is not None and isinstance(raw, dict):
+        _set_data_path(raw, data)
     return parse(raw, str(path))
+
+
+def _set_data_path(raw: dict[str, Any], path: Path) -> None:
+    images = raw.get("data", {"source": "synthetic"})
+    if not isinstance(images, dict):
+        return  # a mistake of the file
+    if images.get("source") == "synthetic":
+        raise InputError(f"--data {path}: the study's images are synthetic, not read from files")
+    images["path"] = str(path)
 
 
 def parse(raw: Any, source: str) -> StudySpec:

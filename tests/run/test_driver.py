@@ -15,7 +15,7 @@ from rich.console import Console
 
 from model.errors import InputError
 from orchestrator.plan.board import State
-from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.plan import Plan, make_plan, with_retries
 from orchestrator.run.driver import RunOptions, run_study
 from orchestrator.run.trial_names import readable_name
 from orchestrator.run.tuner import tune_columns
@@ -41,12 +41,9 @@ class Bench:
         return make_plan(study, str(self.folder / store))
 
     def run(self, study: Path, store: str = "store", retry_failed: bool = False) -> bool:
-        options = RunOptions(
-            results=self.folder / f"results-{store}",
-            cache=self.folder / "cache",
-            retry_failed=retry_failed,
-        )
-        return run_study(self.plan(study, store), options, Console(file=self.printed, width=200))
+        plan = with_retries(self.plan(study, store), retry_failed)
+        results, cache = self.folder / f"results-{store}", self.folder / "cache"
+        return run_study(plan, RunOptions(results, cache), Console(file=self.printed, width=200))
 
     def rows(self, study: Path, store: str = "store") -> dict[str, list[dict[str, Any]]]:
         plan = self.plan(study, store)

@@ -1,6 +1,7 @@
 """What may be deleted from a store: never what a study uses or a run is at work on."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from orchestrator.store.inventory import open_store, scan
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.store.study_registry import forget, record_of, save
+from orchestrator.store.study_registry import forget, record_of, save, slot_for
 from orchestrator.study.graph import TrialGraph, expand
 from orchestrator.study.recipes import Cell
 from orchestrator.study.spec import StudySpec
@@ -37,7 +38,7 @@ def test_the_stock_is_what_lies_there(plan: Plan) -> None:
     keys = list(plan.graph.trials)
     for key, state in zip(keys, states, strict=False):  # the fifth trial was never begun
         lay(plan.ledger, plan.graph, key, state)
-    save(plan.ledger.store, record_of(plan.study, plan.graph))
+    save(plan.ledger.store, plan.slot)
     # What is no trial is none of ours: not counted, not listed.
     for name in ("trials/backup/x", f"trials/{keys[4]}/notes.txt", "trials/readme.txt"):
         plan.ledger.store.write(name, b"mine")
@@ -103,7 +104,7 @@ def test_what_may_not_be_deleted_is_refused_by_name(plan: Plan) -> None:
     used, live, *_ = plan.graph.trials
     lay(plan.ledger, plan.graph, used)
     lay(plan.ledger, plan.graph, live, "running")
-    save(plan.ledger.store, record_of(plan.study, plan.graph))
+    save(plan.ledger.store, plan.slot)
     inventory = scan(plan.ledger)
     with pytest.raises(InputError, match=f"trial {used} is used by tiny; --force "):
         inventory.select([used], force=False)
@@ -123,7 +124,7 @@ def test_what_is_asked_for_between_the_choice_and_the_deletion_stays(plan: Plan)
     assert len(chosen) == 3
     lease(plan.ledger, first, age=1)
     only = TrialGraph({second: plan.graph.trials[second]}, ())
-    save(plan.ledger.store, record_of(plan.study, only))
+    save(plan.ledger.store, replace(plan, graph=only).slot)
     # One is being trained, one is a study's now: the third alone goes.
     assert delete(plan.ledger, chosen) == ([third], [])
     # Force is for what a study uses, not for what is being trained.
@@ -189,7 +190,7 @@ def test_deleting_what_is_unused_takes_nothing_that_a_study_uses(
         everything |= dict.fromkeys(graph.trials, graph)
         if graph is not others:
             study = BASE.model_copy(update={"name": f"study{number}"})
-            save(ledger.store, record_of(study, graph))
+            save(ledger.store, slot_for(ledger.store, record_of(study, graph)))
     states = {key: data.draw(st.sampled_from(STATES)) for key in everything}
     for key, state in states.items():
         if state:

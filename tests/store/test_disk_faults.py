@@ -193,15 +193,15 @@ def test_a_store_that_does_not_answer_once_costs_no_epoch(
 def test_a_store_that_is_gone_is_not_filled_anew(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = AsyncWriter.start
+    whole = AsyncWriter.submit
 
-    def lose_and_start(behind: AsyncWriter, write: Callable[[], None]) -> None:
-        behind.wait()
+    def lose_and_submit(writer: AsyncWriter, write: Callable[[], None]) -> None:
+        writer.flush()
         if ledger.latest_checkpoint(KEY):
             Path(ledger.store.uri).rename(Path(ledger.store.uri).with_name("away"))
-        whole(behind, write)
+        whole(writer, write)
 
-    monkeypatch.setattr(AsyncWriter, "start", lose_and_start)
+    monkeypatch.setattr(AsyncWriter, "submit", lose_and_submit)
     with pytest.raises(StoreError, match=r"spec\.json is gone"):
         train(ledger)
     # An unmounted disk leaves an empty folder: what is written there would be lost.
