@@ -186,7 +186,9 @@ def _by_name(record: StudyRecord) -> CellsByName:
 def _fields(recipe: dict[str, Any]) -> dict[str, str]:
     """A recipe's values by dotted path as a study file spells it."""
     named = {recipe["kind"] if name == "train" else name: recipe[name] for name in recipe}
-    return {path: _text(value) for path, value in flatten(named).items() if path not in ("kind", "seed")}
+    return {
+        path: _text(value) for path, value in flatten(named).items() if path not in ("kind", "seed")
+    }
 
 
 def _text(value: Any) -> str:
