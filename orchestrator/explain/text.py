@@ -13,6 +13,7 @@ from rich.text import Text
 from orchestrator.explain.explanation import Explanation, Number, Trial
 from orchestrator.study.dotted_paths import flatten
 from orchestrator.study.durations import clock
+from orchestrator.study.metrics import METRICS
 
 
 def show(found: Explanation, console: Console, recipes: bool = False) -> None:
@@ -63,7 +64,7 @@ def _over_seeds(numbers: tuple[Number, ...]) -> Table:
 def _value(metric: str, value: float | None) -> str:
     if value is None:
         return "none yet"
-    return f"{value:.1%}" if metric.endswith("accuracy") else f"{value:.4f}"
+    return METRICS[metric].show(value)
 
 
 def _trials(trials: list[Trial]) -> Table:

@@ -38,7 +38,7 @@ def _begins(text: str, key: str) -> bool:
 
 
 def _spells(text: str, asked: CellTrials) -> bool:
-    if "=" not in asked.cell.name:
+    if not asked.cell.in_grid:
         return False  # a cell with a name of its own is called by it
     parts = [part.rpartition("=") for part in text.split(",")]
     left = dict(asked.cell.values)

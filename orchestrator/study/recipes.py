@@ -31,6 +31,31 @@ class Cell:
     """Changed recipe fields, by axis name or dotted path."""
     pretrain: bool = True
 
+    @property
+    def in_grid(self) -> bool:
+        """Whether it is a point of the search space, so that its values are its name.
+
+        Baseline and arms have names of their own, whatever they set.
+        """
+        return bool(self.values) and self.name in map(self._spelled, DIGITS)
+
+    def _spelled(self, digits: int) -> str:
+        return values_name(self.values, digits)
+
+
+DIGITS = (6, 17)
+"""Significant digits of a real number in a cell's name: few, or all where few do not tell cells
+apart."""
+
+
+def values_name(values: Mapping[str, Scalar], digits: int) -> str:
+    """Name of the point of the search space with such values: `patch_size=4,mask_ratio=0.2`."""
+    shown = {
+        axis: f"{value:.{digits}g}" if isinstance(value, float) else value
+        for axis, value in values.items()
+    }
+    return ",".join(f"{axis}={value}" for axis, value in shown.items())
+
 
 def recipes(
     study: StudySpec, cell: Cell, seed: int

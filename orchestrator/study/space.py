@@ -6,7 +6,7 @@ import numpy as np
 from ray import tune
 from ray.tune.search.variant_generator import generate_variants
 
-from orchestrator.study.recipes import Cell, arm_cells
+from orchestrator.study.recipes import DIGITS, Cell, arm_cells, values_name
 from orchestrator.study.spec import Axis, Scalar, StudySpec
 
 
@@ -17,16 +17,17 @@ def expand_space(study: StudySpec) -> list[Cell]:
     space = {name: _domain(axis) for name, axis in study.space.items()}
     # Tune repeats the grid for each draw of the other axes; a pure grid has nothing to draw.
     drawn = any(axis.kind != "grid" for axis in study.space.values())
-    found: dict[str, Cell] = {}
+    cells: dict[str, Cell] = {}
+    few, enough = DIGITS
     random = np.random.default_rng(study.search_seed)
     for _ in range(study.num_samples if drawn else 1):
         for _, variant in generate_variants(space, random_state=random):
             values: dict[str, Scalar] = {name: _plain(variant[name]) for name in study.space}
-            name = _name(values, digits=6)
-            if name in found and found[name].values != values:
-                name = _name(values, digits=17)  # cells are told apart by their names
-            found.setdefault(name, Cell(name, values))
-    return arm_cells(study) + list(found.values())
+            name = values_name(values, few)
+            if name in cells and cells[name].values != values:
+                name = values_name(values, enough)  # cells are told apart by their names
+            cells.setdefault(name, Cell(name, values))
+    return arm_cells(study) + list(cells.values())
 
 
 def _domain(axis: Axis) -> Any:
@@ -40,11 +41,3 @@ def _domain(axis: Axis) -> Any:
 def _plain(value: Any) -> Scalar:
     plain: Scalar = value.item() if hasattr(value, "item") else value
     return plain
-
-
-def _name(values: dict[str, Scalar], digits: int) -> str:
-    shown = {
-        axis: f"{value:.{digits}g}" if isinstance(value, float) else value
-        for axis, value in values.items()
-    }
-    return ",".join(f"{axis}={value}" for axis, value in shown.items())

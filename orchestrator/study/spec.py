@@ -12,6 +12,7 @@ from model.config.images import DataConfig, SyntheticImages
 from model.config.network import ModelConfig
 from model.config.training import FinetuneConfig, PretrainConfig
 from model.errors import InputError
+from orchestrator.study.metrics import Metric, metrics_of
 from orchestrator.study.result_files import reserved_by
 from orchestrator.study.runtime import Runtime
 
@@ -125,11 +126,16 @@ class Table(Config):
 
     @model_validator(mode="after")
     def _metric_exists(self) -> Self:
-        if self.kind == "pretrain" and self.metric.endswith("accuracy"):
+        if self.metric not in metrics_of(self.kind):
             raise ValueError(
                 f"metric {self.metric}: a pretraining has none; choices: val_loss, train_loss"
             )
         return self
+
+    @property
+    def measure(self) -> Metric:
+        """The table's metric, with its unit."""
+        return metrics_of(self.kind)[self.metric]
 
 
 TABLE_1 = Table(

@@ -37,7 +37,7 @@ def drawings(
 ) -> Iterator[Drawing]:
     """The same figures before they are drawn."""
     curves = Curves(records)
-    guess = chance(records.trials.to_pylist())
+    guess = chance([*records.trial_rows.values()])
     if samples is not None:
         pretrained = _table(filled, records, "pretrain")
         pictures = Pictures(samples, curves)
@@ -47,7 +47,7 @@ def drawings(
     for table in filled:
         spec, unit = table.table, measured(study, table.table.kind, table.table.metric)
         arranged = (spec.metric, spec.rows, spec.columns)
-        if spec.metric.endswith("accuracy") and arranged not in drawn:
+        if table.is_accuracy and arranged not in drawn:
             prefix = f"{spec.name}_" if drawn else ""
             yield from accuracy(table, curves, guess, prefix)
             drawn.add(arranged)
@@ -57,7 +57,7 @@ def drawings(
     for kind in KINDS:
         unit = measured(study, kind, "val_loss").removeprefix("Validation l")
         yield from losses(_table(filled, records, kind), curves, f"L{unit}")
-    yield from learning_rates(curves, list(dict.fromkeys(records.cells["cell"].to_pylist())))
+    yield from learning_rates(curves, list(dict.fromkeys(cell.name for cell in records.cell_rows)))
 
 
 def _table(filled: Sequence[FilledTable], records: Records, kind: str) -> FilledTable:

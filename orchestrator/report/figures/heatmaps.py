@@ -12,8 +12,9 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from orchestrator.report.figures.series import BASE, axis_title, ordered, outside, rows
+from orchestrator.report.figures.series import BASE, axis_title, outside, rows
 from orchestrator.report.figures.style import COLUMN, GREY, PAGE, Drawing, percent, wrapped
+from orchestrator.report.tables.axes import ordered
 from orchestrator.report.tables.fill import FilledTable, Value
 
 Read = Callable[[Value], float | None]
@@ -62,7 +63,7 @@ class Grid:
 
     def show(self, number: float) -> str:
         """A number as the tables print it."""
-        return f"{number:.1%}" if self.filled.table.metric.endswith("accuracy") else f"{number:.4f}"
+        return self.filled.table.measure.show(number)
 
 
 def grid_of(filled: FilledTable) -> Grid | None:
@@ -115,8 +116,8 @@ def _scale(grid: Grid, kinds: Sequence[str]) -> Scale:
     """Colours of all panels: the better a value, the brighter."""
     found = [KINDS[kind](value) for kind in kinds for value in grid.known]
     numbers = [number for number in found if number is not None]
-    more_is_better = grid.filled.table.metric.endswith("accuracy")
-    colours = colormaps["viridis" if more_is_better else "viridis_r"]
+    higher_is_better = grid.filled.table.measure.better == "higher"
+    colours = colormaps["viridis" if higher_is_better else "viridis_r"]
     return Scale(colours, min(numbers), max(numbers))
 
 
@@ -185,5 +186,5 @@ def _bar(figure: Figure, panels: list[Axes], grid: Grid, scale: Scale, unit: str
     bar.set_label(unit)
     bar.ax.grid(False)
     bar.ax.spines[:].set_visible(False)
-    if grid.filled.table.metric.endswith("accuracy"):
+    if grid.filled.is_accuracy:
         bar.ax.yaxis.set_major_formatter(percent())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from matplotlib.figure import Figure
 
 from orchestrator.report.figures.heatmaps import grid_of
-from orchestrator.report.figures.series import BASE, axis_title, named, ordered, outside
+from orchestrator.report.figures.series import BASE, axis_title, named, outside
 from orchestrator.report.figures.style import (
     COLOURS,
     COLUMN,
@@ -17,6 +17,7 @@ from orchestrator.report.figures.style import (
     percent,
     wrapped,
 )
+from orchestrator.report.tables.axes import ordered
 from orchestrator.report.tables.fill import FilledTable
 
 _SERIES = 9  # lines that can still be told apart
@@ -25,7 +26,6 @@ _SERIES = 9  # lines that can still be told apart
 def arms(filled: FilledTable, unit: str, chance: float | None) -> Iterator[Drawing]:
     """Every cell outside the grid: each seed a ring, their mean a dot with one deviation."""
     found = [(name, value) for name, value in outside(filled).cells if value.results]
-    accuracy = filled.table.metric.endswith("accuracy")
     if not any(name != BASE for name, _ in found):
         return
 
@@ -49,9 +49,9 @@ def arms(filled: FilledTable, unit: str, chance: float | None) -> Iterator[Drawi
         axes.set_yticks(range(len(found)), names)
         axes.set(xlabel=unit, ylim=(len(found) - 0.5, -0.5), xlim=(0, None))
         axes.margins(x=0.05)
-        if accuracy:
+        if filled.is_accuracy:
             axes.xaxis.set_major_formatter(percent())
-        if accuracy and chance:
+        if filled.is_accuracy and chance:
             handles["chance"] = axes.axvline(chance, color=GREY, linestyle=":", linewidth=0.8)
         legend(figure, handles, columns=3)
         return figure
@@ -83,7 +83,7 @@ def along(filled: FilledTable, unit: str) -> Iterator[Drawing]:
                 marker=looks.marker, linestyle="none", elinewidth=1,
             )  # fmt: skip
         axes.set(xlabel=axis_title(steps), ylabel=unit)
-        if table.metric.endswith("accuracy"):
+        if filled.is_accuracy:
             axes.yaxis.set_major_formatter(percent())
         legend(figure, handles, columns=3)
         return figure

@@ -1,17 +1,18 @@
 """What the figures draw, as numbers: which cells stand together, and their metrics by epoch."""
 
-import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from orchestrator.report.records.collect import Records
 from orchestrator.report.records.epoch_selection import row_numbers
-from orchestrator.report.tables.fill import AXES, FilledTable, Value
+from orchestrator.report.records.rows import TrialRecord
+from orchestrator.report.tables.axes import axis_name, ordered
+from orchestrator.report.tables.fill import FilledTable, Value
+from orchestrator.study.metrics import METRICS
 from orchestrator.study.spec import Scalar, StudySpec
 
 BASE = "baseline"
@@ -53,13 +54,12 @@ class Curves:
     """The records by cell, kind of trial and metric."""
 
     def __init__(self, records: Records) -> None:
-        self._states = {row["trial_key"]: row["state"] for row in records.trials.to_pylist()}
+        self._trials = records.trial_rows
         self._epochs, self._places = records.epochs, row_numbers(records.epochs)
         self._keys: dict[tuple[str, str], list[str]] = {}
-        for cell in records.cells.to_pylist():
-            for kind in ("pretrain", "finetune"):
-                if key := cell[f"{kind}_key"]:
-                    self._keys.setdefault((cell["cell"], kind), []).append(key)
+        for cell in records.cell_rows:
+            for kind, key in cell.trials.items():
+                self._keys.setdefault((cell.name, kind), []).append(key)
 
     def keys(self, cell: str, kind: str) -> list[str]:
         """Keys of the cell's trials of a kind, one a seed."""
@@ -85,7 +85,7 @@ class Curves:
             mean=np.array([np.mean(found[epoch]) for epoch in epochs]),
             sd=np.array(spread, np.float64),
             seeds=(min(counts), max(counts)),
-            done=all(self._states[key] == "done" for key in keys),
+            done=all(self._trials[key].state == "done" for key in keys),
         )
 
 
@@ -121,31 +121,20 @@ def columns(filled: FilledTable) -> list[str]:
 def named(filled: FilledTable, name: str, value: Scalar) -> str:
     """A value with its axis: `patch 4x4`, `20 % masked`, `model.init he`."""
     said = filled.label(name, value)
-    return f"{said} {axis(name)}" if name == "mask_ratio" else f"{axis(name)} {said}"
-
-
-def axis(name: str) -> str:
-    """An axis as the tables name it."""
-    return AXES.get(name, name)
+    return f"{said} {axis_name(name)}" if name == "mask_ratio" else f"{axis_name(name)} {said}"
 
 
 def axis_title(name: str) -> str:
     """An axis with its unit, as a figure's edge says it."""
     titles = {"patch_size": "Patch size (pixels)", "mask_ratio": "Share of patches masked"}
-    return titles.get(name, axis(name))
-
-
-def ordered(values: Iterable[Scalar | None]) -> list[Any]:
-    """Each value once; numbers by size, others as they come."""
-    unique = [value for value in dict.fromkeys(values) if value is not None]
-    numbers = all(isinstance(value, int | float) for value in unique)
-    return sorted(unique, key=float) if numbers else unique
+    return titles.get(name, axis_name(name))
 
 
 def measured(study: StudySpec, kind: str, metric: str) -> str:
     """A metric with its unit, as an axis says it."""
-    name = {"val": "Validation", "train": "Training"}[metric.split("_")[0]]
-    if metric.endswith("accuracy"):
+    measure = METRICS[metric]
+    name = {"val": "Validation", "train": "Training"}[measure.split]
+    if measure.is_accuracy:
         return f"{name} accuracy"
     if kind == "finetune":
         return f"{name} loss (cross-entropy, nats)"
@@ -154,11 +143,11 @@ def measured(study: StudySpec, kind: str, metric: str) -> str:
     return f"{name} loss (L1{'' if 'pretrain.loss_region' in changed else pixels})"
 
 
-def chance(trials: Sequence[dict[str, Any]]) -> float | None:
+def chance(trials: Sequence[TrialRecord]) -> float | None:
     """Accuracy of guessing among equally frequent classes; None where their number is unknown."""
-    data = json.loads(trials[0]["recipe"]).get("data", {}) if trials else {}
-    known = data.get("classes")
-    number = data.get("num_classes") or (len(known) if known else None)
+    data = trials[0].recipe.get("data", {}) if trials else {}
+    classes = data.get("classes")
+    number = data.get("num_classes") or (len(classes) if classes else None)
     if number is None and data.get("source") == "tiny-imagenet":
         number = 200
     return 1 / number if number else None

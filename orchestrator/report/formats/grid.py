@@ -1,8 +1,8 @@
 """Filled tables as text grids, arranged as in the paper, 80 columns wide at three mask ratios."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
+from orchestrator.report.tables.axes import axis_name, ordered
 from orchestrator.report.tables.comparisons import (
     Comparison,
     against_row_above,
@@ -10,10 +10,9 @@ from orchestrator.report.tables.comparisons import (
     beside_paper,
     outstanding,
 )
-from orchestrator.report.tables.fill import AXES, FilledTable, Value
+from orchestrator.report.tables.fill import FilledTable, Value
 from orchestrator.report.tables.statistics import Difference, bootstrap
 from orchestrator.store.ledger import NAIVE_FILLS
-from orchestrator.study.spec import Scalar
 
 Grid = tuple[list[str], list[list[str]]]
 """A table as text: header and rows."""
@@ -53,8 +52,8 @@ def grid(filled: FilledTable, show: Show) -> Grid:
     """The table as text, cells outside the grid first as in the paper; `show` fills a cell."""
     table = filled.table
     inside = [value for value in filled.values if value.row is not None]
-    columns = _ordered(value.column for value in inside)
-    header = [AXES.get(table.rows, table.rows), *(filled.label(table.columns, c) for c in columns)]
+    columns = ordered(value.column for value in inside)
+    header = [axis_name(table.rows), *(filled.label(table.columns, c) for c in columns)]
     if not columns:  # a study of arms alone
         header = ["cell", table.metric]
     body = [
@@ -63,7 +62,7 @@ def grid(filled: FilledTable, show: Show) -> Grid:
         if value.row is None
     ]
     at = {(value.row, value.variant, value.column): value for value in inside}
-    for row in _ordered(value.row for value in inside):
+    for row in ordered(value.row for value in inside):
         for variant in dict.fromkeys(value.variant for value in inside if value.row == row):
             found = [at.get((row, variant, column)) for column in columns]
             name = ", ".join(filter(None, (filled.label(table.rows, row), variant)))
@@ -94,7 +93,7 @@ def text(filled: FilledTable, value: Value) -> str:
 
 def show_value(filled: FilledTable, value: float) -> str:
     """A value of the metric: `44.7%`, or a loss to four digits."""
-    return f"{value:.1%}" if filled.is_accuracy else f"{value:.4f}"
+    return filled.table.measure.show(value)
 
 
 def show_difference(filled: FilledTable, found: Difference) -> str:
@@ -160,9 +159,3 @@ def _without_empty(filled: FilledTable, show: Show) -> Grid:
 
 
 _YARDSTICKS = dict(zip(NAIVE_FILLS, ("black", "mean colour", "Gaussian inpainting"), strict=True))
-
-
-def _ordered(values: Iterable[Scalar | None]) -> list[Any]:
-    unique = [value for value in dict.fromkeys(values) if value is not None]
-    numbers = all(isinstance(value, int | float) for value in unique)
-    return sorted(unique, key=float) if numbers else unique

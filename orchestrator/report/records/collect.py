@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
 from orchestrator.plan.board import Board, State
+from orchestrator.report.records.rows import CellRecord, TrialRecord, cell_records, trial_records
 from orchestrator.store.leases import held
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS, table_of
@@ -23,6 +25,16 @@ class Records:
     cells: pa.Table
     samples: pa.Table | None = None
     """Pictures from finished pretrain trials, where any were drawn."""
+
+    @cached_property
+    def trial_rows(self) -> dict[str, TrialRecord]:
+        """Trial key -> its record."""
+        return trial_records(self.trials)
+
+    @cached_property
+    def cell_rows(self) -> tuple[CellRecord, ...]:
+        """A record for each cell and seed."""
+        return cell_records(self.cells)
 
 
 def collect(board: Board, ledger: Ledger) -> Records:

@@ -1,4 +1,4 @@
-"""Which epoch of each trial counts; on whole columns, since a ledger may have millions of rows."""
+"""The epoch of each trial that counts; on whole columns, as a ledger may have millions of rows."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ def chosen_rows(table: Table, epochs: pa.Table) -> dict[str, Row]:
     keys, codes = _trials(epochs)
     chosen = _last(codes, len(keys))
     if table.select == "best_on_dev":
-        measure = table.metric.replace("val_", "dev_").replace("train_", "dev_")
-        dev = epochs[measure].to_numpy().astype(np.float64)  # null is NaN
-        order = _worst_to_best(dev if measure.endswith("accuracy") else -dev)
+        metric = table.measure.on("dev")
+        dev = epochs[metric.name].to_numpy().astype(np.float64)  # null is NaN
+        order = _worst_to_best(metric.sign * dev)
         chosen[codes[order]] = order  # where a trial has several, the best of them stays
     return dict(zip(keys, epochs.take(chosen).to_pylist(), strict=True))
 
@@ -31,7 +31,7 @@ def last_rows(epochs: pa.Table) -> dict[str, Row]:
 
 
 def row_numbers(epochs: pa.Table) -> dict[str, Positions]:
-    """Where each trial's rows are, in order."""
+    """Positions of each trial's rows, in order."""
     keys, codes = _trials(epochs)
     order, ends = codes.argsort(kind="stable"), np.bincount(codes, minlength=len(keys)).cumsum()
     return dict(zip(keys, np.split(order, ends[:-1]) if keys else [], strict=True))
@@ -52,5 +52,5 @@ def _last(codes: Positions, trials: int) -> Positions:
 
 def _worst_to_best(measure: npt.NDArray[np.float64]) -> Positions:
     """Positions of the rows that have a measure, rising; of equal ones the first comes last."""
-    known = np.flatnonzero(~np.isnan(measure))
-    return known[np.lexsort((-known, measure[known]))]
+    measured = np.flatnonzero(~np.isnan(measure))
+    return measured[np.lexsort((-measured, measure[measured]))]

@@ -4,10 +4,11 @@ import json
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from orchestrator.report.records.collect import Records
-from orchestrator.report.tables.fill import FilledTable, Value, label
+from orchestrator.report.records.rows import TrialRecord
+from orchestrator.report.tables.axes import label
+from orchestrator.report.tables.fill import FilledTable, Value
 from orchestrator.report.tables.statistics import ALPHA, holm, paired
 
 
@@ -83,29 +84,27 @@ def loss_blocks(filled: FilledTable, records: Records) -> Blocks | None:
     sizes and is left out; what has two, but no results, stays.
     """
     losses = _by_trial(filled, records)
-    asked: dict[str, dict[int, dict[int, float | None]]] = {}
-    for trial in records.trials.to_pylist():
-        if trial["trial_key"] in losses:
-            setting, size = _setting(json.loads(trial["recipe"]))
+    by_setting: dict[str, dict[int, dict[int, float | None]]] = {}
+    for key, trial in records.trial_rows.items():
+        if key in losses:
+            setting, size = _setting(trial)
             if size is not None:
-                seeds = asked.setdefault(setting, {}).setdefault(trial["seed"], {})
-                seeds[size] = losses[trial["trial_key"]]
-    settings = [_of_sizes(name, seeds) for name, seeds in asked.items()]
+                seeds = by_setting.setdefault(setting, {}).setdefault(trial.seed, {})
+                seeds[size] = losses[key]
+    settings = [_of_sizes(name, seeds) for name, seeds in by_setting.items()]
     several = tuple(setting for setting in settings if len(setting.sizes) > 1)
     return Blocks(several) if several else None
 
 
 def masked_pairs(filled: FilledTable, records: Records) -> list[tuple[Value, Value]]:
     """(cell, the same finetuning alone) for each cell whose pretraining restored hidden patches."""
-    modes = {
-        row["trial_key"]: _mask(json.loads(row["recipe"])).get("mode", "bernoulli")
-        for row in records.trials.to_pylist()
-    }
+    trials = records.trial_rows
     by_name = {value.cell: value for value in filled.values}
     return [
         (value, by_name[value.scratch])
         for value in filled.values
-        if value.scratch and all(modes[parent] != "none" for parent in value.parents.values())
+        if value.scratch
+        and all(trials[key].mask.get("mode") != "none" for key in value.parents.values())
     ]
 
 
@@ -113,9 +112,9 @@ def _by_trial(filled: FilledTable, records: Records) -> dict[str, float | None]:
     """Pretrain trial -> its loss, None where it has none."""
     by_name = {value.cell: value for value in filled.values}
     return {
-        cell["pretrain_key"]: by_name[cell["cell"]].by_seed.get(cell["seed"])
-        for cell in records.cells.to_pylist()
-        if cell["pretrain_key"]
+        cell.trials["pretrain"]: by_name[cell.name].by_seed.get(cell.seed)
+        for cell in records.cell_rows
+        if "pretrain" in cell.trials
     }
 
 
@@ -129,17 +128,13 @@ def _of_sizes(name: str, seeds: Mapping[int, Mapping[int, float | None]]) -> Con
     return ControlValues(_ratio(name), tuple(sizes), by_seed)
 
 
-def _mask(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(recipe.get("train", {}).get("mask", {}))
-
-
 def _ratio(setting: str) -> str:
-    return label("mask_ratio", _mask(json.loads(setting)).get("ratio", "unknown ratio"))
+    return label("mask_ratio", json.loads(setting)["train"]["mask"].get("ratio", "unknown ratio"))
 
 
-def _setting(recipe: dict[str, Any]) -> tuple[str, int | None]:
+def _setting(trial: TrialRecord) -> tuple[str, int | None]:
     """The recipe without seed and patch size, as JSON, and the patch size."""
-    mask = _mask(recipe)
+    recipe, mask = trial.recipe, trial.mask
     size = None if mask.get("mode") == "none" else mask.pop("patch_size", None)
     rest = {**recipe, "seed": None, "train": {**recipe.get("train", {}), "mask": mask}}
     return json.dumps(rest, sort_keys=True), size

@@ -83,9 +83,9 @@ def best_of(filled: FilledTable) -> Value | None:
     """
     if filled.table.kind == "pretrain":
         return None
-    sign = 1 if filled.is_accuracy else -1
-    known = [value for value in filled.values if value.mean is not None]
-    return max(known, key=lambda value: sign * (value.mean or 0.0), default=None)
+    sign = filled.table.measure.sign
+    values = [value for value in filled.values if value.mean is not None]
+    return max(values, key=lambda value: sign * (value.mean or 0.0), default=None)
 
 
 def outstanding(filled: FilledTable) -> str | None:

@@ -2,18 +2,17 @@
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from orchestrator.report.records.collect import Records
-from orchestrator.report.records.epoch_selection import chosen_rows
+from orchestrator.report.records.epoch_selection import Row, chosen_rows
+from orchestrator.report.records.rows import CellRecord, TrialRecord
 from orchestrator.report.records.val_images import val_images
-from orchestrator.report.tables.published import TABLES, Published
+from orchestrator.report.tables.axes import DIGITS, digits_needed, label
+from orchestrator.report.tables.published import TABLES
 from orchestrator.store.ledger import NAIVE_FILLS
 from orchestrator.study.spec import Scalar, Table
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,12 @@ class FilledTable:
     @property
     def is_accuracy(self) -> bool:
         """Whether the metric is a share of images rather than a loss."""
-        return self.table.metric.endswith("accuracy")
+        return self.table.measure.is_accuracy
 
     @property
     def unit(self) -> str:
         """Unit of the metric."""
-        if self.is_accuracy:
-            return "share in [0,1]"
-        return "L1 in [0,1]" if self.table.kind == "pretrain" else "nats"
+        return self.table.measure.unit
 
     @property
     def shows_published(self) -> bool:
@@ -89,136 +86,109 @@ class FilledTable:
         return label(axis, value, self.digits.get(axis, DIGITS))
 
 
+Cells = Mapping[str, Sequence[CellRecord]]
+"""Name of a cell -> its record at each seed."""
+
+
 def fill_table(table: Table, records: Records) -> FilledTable:
     """Read a table's metric for every cell of the study that has a trial of its kind."""
-    trials = {row["trial_key"]: row for row in records.trials.to_pylist()}
-    found = chosen_rows(table, records.epochs)
-    by_cell: dict[str, list[Row]] = {}
-    for cell in records.cells.to_pylist():
-        if cell[f"{table.kind}_key"]:
-            by_cell.setdefault(cell["cell"], []).append(cell)
-    scratch = _scratch(by_cell, trials) if table.kind == "finetune" else {}
-    digits = _digits(json.loads(cells[0]["values"]) for cells in by_cell.values())
-    values = [
-        _value(table, cells, trials, found, scratch.get(name), digits)
-        for name, cells in by_cell.items()
-    ]
-    images = val_images(trials.values()) if table.metric.startswith("val_") else None
-    return FilledTable(table, tuple(values), images, digits)
-
-
-AXES = {"patch_size": "patch", "mask_ratio": "masked"}
-DIGITS = 6
-
-
-def label(axis: str, value: Scalar, digits: int = DIGITS) -> str:
-    """An axis value as the paper prints it: `4x4`, `20 %`.
-
-    Args:
-        digits: significant ones of a real number, 6 to 19; a percentage has two fewer.
-    """
-    if axis == "patch_size":
-        return f"{value}x{value}"
-    if axis == "mask_ratio" and isinstance(value, float):
-        return f"{100 * value:.{digits - 2}g} %"
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-def _digits(cells: Iterable[Mapping[str, Scalar]]) -> dict[str, int]:
-    """Axis -> fewest significant digits at which no two of its values read the same."""
-    found: dict[str, set[Scalar]] = {}
-    for values in cells:
-        for axis, value in values.items():
-            found.setdefault(axis, set()).add(value)
-    return {axis: _needed(axis, values) for axis, values in found.items()}
-
-
-def _needed(axis: str, values: set[Scalar]) -> int:
-    # 17 digits tell any two doubles apart; a percentage has two fewer than are asked for.
-    enough = (
-        n for n in range(DIGITS, 19) if len({label(axis, v, n) for v in values}) == len(values)
+    cells: dict[str, list[CellRecord]] = {}
+    for cell in records.cell_rows:
+        if table.kind in cell.trials:
+            cells.setdefault(cell.name, []).append(cell)
+    trials = records.trial_rows
+    reader = _Reader(
+        table=table,
+        trials=trials,
+        epochs=chosen_rows(table, records.epochs),
+        controls=_without_pretraining(cells, trials) if table.kind == "finetune" else {},
+        digits=digits_needed(seeds[0].values for seeds in cells.values()),
     )
-    return next(enough, 19)
+    images = val_images(trials.values()) if table.measure.split == "val" else None
+    return FilledTable(table, tuple(map(reader.value, cells.values())), images, reader.digits)
 
 
-def _scratch(by_cell: Mapping[str, list[Row]], trials: Mapping[str, Row]) -> dict[str, str]:
+def _without_pretraining(cells: Cells, trials: Mapping[str, TrialRecord]) -> dict[str, str]:
     """Pretrained cell -> the cell without a pretraining whose finetune recipe is the same."""
-    recipes = {}
-    for name, cells in by_cell.items():
-        recipe = json.loads(trials[cells[0]["finetune_key"]]["recipe"])
-        recipes[name] = json.dumps({**recipe, "seed": None}, sort_keys=True)
-    pretrained = {name for name, cells in by_cell.items() if cells[0]["pretrain_key"]}
-    alone = {recipes[name]: name for name in reversed([*by_cell]) if name not in pretrained}
-    return {name: alone[recipes[name]] for name in pretrained if recipes[name] in alone}
+    recipes = {
+        name: json.dumps(
+            {**trials[seeds[0].trials["finetune"]].recipe, "seed": None}, sort_keys=True
+        )
+        for name, seeds in cells.items()
+    }
+    pretrained = [name for name, seeds in cells.items() if "pretrain" in seeds[0].trials]
+    # Of several such cells the first stands for all.
+    controls = {recipes[name]: name for name in reversed([*cells]) if name not in pretrained}
+    return {name: controls[recipes[name]] for name in pretrained if recipes[name] in controls}
 
 
-def _value(
-    table: Table,
-    cells: list[Row],
-    trials: Mapping[str, Row],
-    found: Mapping[str, Row],
-    scratch: str | None,
-    digits: Mapping[str, int],
-) -> Value:
-    name, values = cells[0]["cell"], json.loads(cells[0]["values"])
-    row, column = values.pop(table.rows, None), values.pop(table.columns, None)
-    # Names of baseline and arms have no `=`: they stand by their names, whatever they set.
-    inside = row is not None and column is not None and "=" in name
-    published = TABLES[table.published] if table.published else None
-    keys = {cell["seed"]: cell[f"{table.kind}_key"] for cell in cells}
-    by_seed, missing = _results(table, keys, trials, found)
-    return Value(
-        cell=name,
-        row=row if inside else None,
-        column=column if inside else None,
-        variant=", ".join(f"{axis}={label(axis, v, digits[axis])}" for axis, v in values.items()),
-        by_seed=by_seed,
-        asked=len(cells),
-        missing=missing,
-        published=_beside(published, name, row, column) if published else None,
-        parents=_parents(table, cells),
-        scratch=scratch,
-        naive_fill_losses=_beside_learning(table, [trials[key] for key in keys.values()]),
-    )
+@dataclass(frozen=True)
+class _Reader:
+    """Makes a cell's value from its records."""
 
+    table: Table
+    trials: Mapping[str, TrialRecord]
+    epochs: Mapping[str, Row]
+    """Trial key -> the epoch that counts."""
+    controls: Mapping[str, str]
+    """Pretrained cell -> the same without pretraining."""
+    digits: Mapping[str, int]
 
-def _parents(table: Table, cells: list[Row]) -> dict[int, str]:
-    if table.kind == "pretrain":
-        return {}
-    return {cell["seed"]: cell["pretrain_key"] for cell in cells if cell["pretrain_key"]}
+    def value(self, seeds: Sequence[CellRecord]) -> Value:
+        """One cell, from its record at each seed."""
+        table, cell = self.table, seeds[0]
+        other = {
+            axis: v for axis, v in cell.values.items() if axis not in (table.rows, table.columns)
+        }
+        row, column = cell.values.get(table.rows), cell.values.get(table.columns)
+        inside = cell.in_grid and row is not None and column is not None
+        by_seed, missing = self._results(seeds)
+        return Value(
+            cell=cell.name,
+            row=row if inside else None,
+            column=column if inside else None,
+            variant=", ".join(f"{a}={label(a, v, self.digits[a])}" for a, v in other.items()),
+            by_seed=by_seed,
+            asked=len(seeds),
+            missing=missing,
+            published=self._published(cell.name, row, column),
+            parents=self._parents(seeds),
+            scratch=self.controls.get(cell.name),
+            naive_fill_losses=self._naive_fill_losses(seeds),
+        )
 
+    def _trial(self, cell: CellRecord) -> TrialRecord:
+        return self.trials[cell.trials[self.table.kind]]
 
-def _beside_learning(table: Table, trials: list[Row]) -> dict[str, float]:
-    if table.kind != "pretrain" or table.metric != "val_loss":
-        return {}
-    known = [trial for trial in trials if trial[NAIVE_FILLS[0]] is not None]
-    if not known:
-        return {}
-    return {name: statistics.fmean(trial[name] for trial in known) for name in NAIVE_FILLS}
+    def _results(self, seeds: Sequence[CellRecord]) -> tuple[dict[int, float], str | None]:
+        """The metric of each seed's trial that has it, and why others do not."""
+        results, reasons = {}, set()
+        for cell in seeds:
+            trial = self._trial(cell)
+            result = self.epochs.get(trial.key, {}).get(self.table.metric)
+            if trial.state != "done":
+                reasons.add(trial.state)
+            elif result is None:
+                reasons.add(f"no {self.table.metric}")
+            else:
+                results[cell.seed] = result
+        return results, ", ".join(sorted(reasons)) or None
 
+    def _published(self, cell: str, row: Scalar | None, column: Scalar | None) -> float | None:
+        if not self.table.published:
+            return None
+        published = TABLES[self.table.published]
+        return published.baseline if cell == "baseline" else published.cells.get((row, column))
 
-def _results(
-    table: Table,
-    keys: Mapping[int, str],
-    trials: Mapping[str, Row],
-    found: Mapping[str, Row],
-) -> tuple[dict[int, float], str | None]:
-    """The metric of each seed's trial that has it, and why others do not."""
-    results, missing = {}, set()
-    for seed, key in keys.items():
-        result = found[key][table.metric] if key in found else None
-        if trials[key]["state"] != "done":
-            missing.add(trials[key]["state"])
-        elif result is None:
-            missing.add(f"no {table.metric}")
-        else:
-            results[seed] = result
-    return results, ", ".join(sorted(missing)) or None
+    def _parents(self, seeds: Sequence[CellRecord]) -> dict[int, str]:
+        if self.table.kind == "pretrain":
+            return {}
+        return {c.seed: parent for c in seeds if (parent := c.trials.get("pretrain"))}
 
-
-def _beside(
-    published: Published, cell: str, row: Scalar | None, column: Scalar | None
-) -> float | None:
-    if cell == "baseline":
-        return published.baseline
-    return published.cells.get((row, column))
+    def _naive_fill_losses(self, seeds: Sequence[CellRecord]) -> dict[str, float]:
+        if (self.table.kind, self.table.metric) != ("pretrain", "val_loss"):
+            return {}
+        losses = [losses for cell in seeds if (losses := self._trial(cell).naive_fill_losses)]
+        if not losses:
+            return {}
+        return {name: statistics.fmean(each[name] for each in losses) for name in NAIVE_FILLS}

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_records import BASELINE, cell, records
+from hand_records import BASELINE, cell, point, records
 
 from orchestrator.report.formats.grid import Grid, sections
-from orchestrator.report.tables.fill import FilledTable, fill_table, label
+from orchestrator.report.tables.axes import label
+from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.study.spec import TABLE_1, TABLE_2, Table
 
 
@@ -67,7 +68,7 @@ def test_words_stand_in_the_order_of_the_study() -> None:
         rows="model.init", columns="finetune.optim.lr",
     )  # fmt: skip
     cells = [
-        (f"model.init={init},lr={lr}", {"model.init": init, "finetune.optim.lr": lr}, [0.5])
+        point({"model.init": init, "finetune.optim.lr": lr}, 0.5)
         for init in ("uvcgan2", "he") for lr in (1e-3, 1e-4)
     ]  # fmt: skip
     header, body = grid(fill_table(table, records(cells, metric="val_loss")))
@@ -92,7 +93,7 @@ def test_axis_values_are_printed_as_in_the_paper(axis: str, value: Any, text: st
 def test_values_that_agree_to_six_digits_are_printed_with_more() -> None:
     rates = (1.234561e-4, 1.2345612e-4)
     cells = [
-        (f"lr={lr},p", {"finetune.optim.lr": lr, "patch_size": 2, "mask_ratio": 0.2}, [0.5 + i / 4])
+        point({"finetune.optim.lr": lr, "patch_size": 2, "mask_ratio": 0.2}, 0.5 + i / 4)
         for i, lr in enumerate(rates)
     ]
     # As an axis beside the table's own, no cell takes the other's place.
@@ -114,7 +115,7 @@ def test_values_that_agree_to_six_digits_are_printed_with_more() -> None:
 def test_ratios_that_agree_as_percentages_are_printed_with_more_digits(
     ratios: tuple[float, float],
 ) -> None:
-    found = [("patch_size=" + str(i), {"patch_size": 2, "mask_ratio": float(r)}, [0.5]) for i, r in enumerate(ratios)]  # fmt: skip
+    found = [point({"patch_size": 2, "mask_ratio": float(ratio)}, 0.5) for ratio in ratios]
     header, body = grid(fill_table(TABLE_2, records(found)))
     assert len(set(header)) == 3
     # By the numbers themselves, in their order.

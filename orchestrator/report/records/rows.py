@@ -1,0 +1,88 @@
+"""The rows of a study's records as typed objects."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from orchestrator.store.ledger import NAIVE_FILLS
+from orchestrator.study.recipes import Cell
+from orchestrator.study.spec import Scalar
+
+KINDS = ("pretrain", "finetune")
+"""Kinds of trial, parents first."""
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial, as far as tables and figures read it."""
+
+    key: str
+    state: str
+    seed: int
+    val_images: int | None
+    """Validation images, where the trial counted them."""
+    naive_fill_losses: Mapping[str, float]
+    """The same loss of fills that learn nothing; empty where it was not worked out."""
+    recipe_json: str
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """The whole recipe, every default spelled out."""
+        recipe: dict[str, Any] = json.loads(self.recipe_json)
+        return recipe
+
+    @property
+    def mask(self) -> dict[str, Any]:
+        """The recipe's mask; empty where it has none."""
+        return dict(self.recipe.get("train", {}).get("mask", {}))
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """The trials of one cell at one seed."""
+
+    name: str
+    seed: int
+    values: Mapping[str, Scalar]
+    """What the cell changes, by axis or recipe field."""
+    trials: Mapping[str, str]
+    """Kind -> trial key; only the kinds that the cell has."""
+
+    @property
+    def in_grid(self) -> bool:
+        """Whether it is a point of the search space; baseline and arms are not."""
+        return Cell(self.name, self.values).in_grid
+
+
+def trial_records(trials: pa.Table) -> dict[str, TrialRecord]:
+    """Trial key -> its record, in the table's order."""
+    return {row["trial_key"]: _trial(row) for row in trials.to_pylist()}
+
+
+def _trial(row: dict[str, Any]) -> TrialRecord:
+    fills = {name: row[name] for name in NAIVE_FILLS if row[name] is not None}
+    return TrialRecord(
+        key=row["trial_key"],
+        state=row["state"],
+        seed=row["seed"],
+        val_images=row["val_images"],
+        naive_fill_losses=fills,
+        recipe_json=row["recipe"],
+    )
+
+
+def cell_records(cells: pa.Table) -> tuple[CellRecord, ...]:
+    """One record for each cell and seed, in the table's order."""
+    return tuple(
+        CellRecord(
+            name=row["cell"],
+            seed=row["seed"],
+            values=json.loads(row["values"]),
+            trials={kind: key for kind in KINDS if (key := row[f"{kind}_key"])},
+        )
+        for row in cells.to_pylist()
+    )
