@@ -12,7 +12,7 @@ from orchestrator.plan.board import Board, State, board_of
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
 from orchestrator.store.study_registry import Slot, record_of, slot_for
-from orchestrator.study.file import read
+from orchestrator.study.file import read_study
 from orchestrator.study.graph import TrialGraph, expand
 from orchestrator.study.spec import StudySpec
 
@@ -96,7 +96,7 @@ def make_plan(
         expand_space,  # Ray: not needed to say that a study is wrong
     )
 
-    study, warning = _with_images(_located(read(path, data)), strict)
+    study, warning = _with_images(_located(read_study(path, data)), strict)
     graph = expand(study, expand_space(study))
     ledger = Ledger(Store(store))
     ledger.store.check(existing)

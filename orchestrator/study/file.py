@@ -1,4 +1,4 @@
-"""Reading a study file: its form, then what only its recipes show, every mistake at once."""
+"""A study file read and checked: its form, then its recipes, every mistake at once."""
 
 import json
 from pathlib import Path
@@ -8,13 +8,13 @@ import yaml
 from pydantic import ValidationError
 
 from model.errors import InputError
-from orchestrator.study.recipes import mistakes
+from orchestrator.study.checks import find_mistakes
 from orchestrator.study.spec import StudyError, StudySpec
 from orchestrator.study.validation_messages import validation_mistakes
 from orchestrator.study.yaml_loader import load_yaml
 
 
-def read(path: Path, data: Path | None = None) -> StudySpec:
+def read_study(path: Path, data: Path | None = None) -> StudySpec:
     """Read and check a study file.
 
     Args:
@@ -30,7 +30,7 @@ def read(path: Path, data: Path | None = None) -> StudySpec:
         raise StudyError(str(path), [_one_line(error)]) from None
     if data is not None and isinstance(raw, dict):
         _set_data_path(raw, data)
-    return parse(raw, str(path))
+    return parse_study(raw, str(path))
 
 
 def _set_data_path(raw: dict[str, Any], path: Path) -> None:
@@ -42,36 +42,40 @@ def _set_data_path(raw: dict[str, Any], path: Path) -> None:
     images["path"] = str(path)
 
 
-def parse(raw: Any, source: str) -> StudySpec:
-    """A study from what was read of a file.
+def parse_study(raw: Any, source: str) -> StudySpec:
+    """A study from a parsed YAML document.
 
     Args:
-        source: the file's name, for what is said of it.
+        source: the file's name, for messages.
 
     Raises:
         StudyError: it says something that is not understood.
     """
     if not isinstance(raw, dict):
-        raise StudyError(source, [f"a mapping of study fields was expected, found {raw!r}"])
+        raise StudyError(source, [f"a mapping of study fields was expected, not {raw!r}"])
     try:
-        # Strict JSON: no "3" for 3 and no true for 1, yet lists may fill tuples.
-        study = StudySpec.model_validate_json(json.dumps(raw, default=str), strict=True)
+        study = _validated(raw)
     except ValidationError as error:
-        told = validation_mistakes(StudySpec, raw, error) + _beyond(raw, error)
-        raise StudyError(source, told) from None
-    if found := mistakes(study):
-        raise StudyError(source, found)
+        mistakes = validation_mistakes(StudySpec, raw, error) + _mistakes_elsewhere(raw, error)
+        raise StudyError(source, mistakes) from None
+    if mistakes := find_mistakes(study):
+        raise StudyError(source, mistakes)
     return study
 
 
-def _beyond(raw: dict[str, Any], error: ValidationError) -> list[str]:
-    """What is wrong beyond its form with the sections whose form is right."""
+def _validated(raw: dict[str, Any]) -> StudySpec:
+    # Strict JSON: no "3" for 3 and no true for 1, yet lists may fill tuples.
+    return StudySpec.model_validate_json(json.dumps(raw, default=str), strict=True)
+
+
+def _mistakes_elsewhere(raw: dict[str, Any], error: ValidationError) -> list[str]:
+    """Mistakes that only recipes show, in the sections whose form is right."""
     wrong = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
     if wrong & {"data", "model"} or not wrong:
-        return []  # what fits together depends on them
+        return []  # every recipe depends on them
     rest = {"name": "unnamed"} | {key: raw[key] for key in raw if key not in wrong}
     try:
-        return mistakes(StudySpec.model_validate_json(json.dumps(rest, default=str), strict=True))
+        return find_mistakes(_validated(rest))
     except ValidationError:
         return []  # a section that is right only beside the others
 

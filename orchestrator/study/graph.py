@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from model.config.base import Config
 from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
-from orchestrator.study.recipes import Cell, recipes
+from orchestrator.study.recipes import Cell, cell_recipes
 from orchestrator.study.spec import StudyError, StudySpec
 
 # Raise it when the same recipe would train to another result: old trials are then not reused.
@@ -111,7 +111,7 @@ def _checked(
     study: StudySpec, cell: Cell, seed: int
 ) -> tuple[PretrainRecipe | None, FinetuneRecipe]:
     try:
-        return recipes(study, cell, seed)
+        return cell_recipes(study, cell, seed)
     except ValidationError as error:
         reasons = "; ".join(item["msg"].removeprefix("Value error, ") for item in error.errors())
         raise StudyError(study.name, [f"cell {cell.name}: {reasons}"]) from None

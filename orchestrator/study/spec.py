@@ -55,7 +55,7 @@ class Axis(Config):
             raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
         if self.kind in ("grid", "choice"):
             if len(set(map(repr, self.values))) != len(self.values):
-                raise ValueError(f"a value stands twice in {list(self.values)}")
+                raise ValueError(f"duplicate value in {list(self.values)}")
         elif self.values[0] >= self.values[1]:  # type: ignore[operator]
             raise ValueError(f"low {self.values[0]} must be below high {self.values[1]}")
         elif self.quniform and not _on_steps(*self.quniform):

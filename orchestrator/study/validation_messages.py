@@ -1,70 +1,78 @@
-"""What pydantic found wrong, told in the words of the file that was read."""
+"""Pydantic's errors in the words of the file that was read."""
 
 import difflib
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-_MOST = 80  # letters of a value
+_MOST = 80  # characters of a value
 _SCALARS = ("bool", "int", "float", "str")  # the branches of `orchestrator.study.spec.Scalar`
 
 
-def validation_mistakes(schema: type[BaseModel], raw: Any, error: ValidationError) -> list[str]:
+def validation_mistakes(
+    schema: type[BaseModel], document: Any, error: ValidationError
+) -> list[str]:
     """Every mistake of a document as `path: value: what was expected`.
 
     Args:
         schema: what the document was checked against.
-        raw: the document as it was read.
+        document: as it was read, before any default was filled in.
     """
-    items = _without_branches([_placed(item) for item in error.errors()])
+    items = _one_a_value([_at_its_place(item) for item in error.errors()])
     places = [item["loc"] for item in items]
     # A list whose items are wrong is also called too short: that would tell one mistake twice.
     return [
-        _mistake(schema, raw, item)
+        _line(schema, document, item)
         for item in items
         if item["type"] != "too_short"
         or not any(place[: len(item["loc"])] == item["loc"] != place for place in places)
     ]
 
 
-def _placed(item: Any) -> Any:
-    """The item where it is, which a check of the whole study tells by `at`."""
+def _at_its_place(item: Any) -> Any:
+    """The item with the place that a check of the whole study names in `at`."""
     return {**item, "loc": (*item["loc"], *item.get("ctx", {}).get("at", ()))}
 
 
-def _without_branches(items: list[Any]) -> list[Any]:
+def _one_a_value(items: list[Any]) -> list[Any]:
     """One item, not four, for a value that none of a scalar's four types takes."""
-    found: dict[Any, Any] = {}
+    unique: dict[Any, Any] = {}
     for item in items:
-        scalar = item["loc"] and item["loc"][-1] in _SCALARS
-        if scalar:
-            item = {
-                **item,
-                "loc": item["loc"][:-1],
-                "msg": "expected a number, a word, true or false",
-            }
-        found.setdefault((item["loc"], item["msg"]), item)
-    return list(found.values())
+        if item["loc"] and item["loc"][-1] in _SCALARS:
+            message = "expected a number, a word, true or false"
+            item = {**item, "loc": item["loc"][:-1], "msg": message}
+        unique.setdefault((item["loc"], item["msg"]), item)
+    return list(unique.values())
 
 
-def _mistake(schema: type[BaseModel], raw: Any, item: Any) -> str:
-    path, node = [], raw
-    for step in item["loc"]:
-        inside = isinstance(node, dict) and step in node
-        inside = inside or (isinstance(node, list) and isinstance(step, int))
-        if not inside and step != item["loc"][-1]:
-            continue  # the tag of a union, which is no key of the file
-        path.append(f"[{step}]" if isinstance(step, int) else f".{step}")
-        node = node[step] if inside else None
-    where = "".join(path).lstrip(".") or "study"
+def _line(schema: type[BaseModel], document: Any, item: Any) -> str:
+    where, value = _located(document, item["loc"])
     if item["type"] == "missing":
         return f"{where}: missing"
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "extra_forbidden":
-        message = _unknown(schema, item["loc"])
+    unknown = item["type"] == "extra_forbidden"
+    message = _unknown_key(schema, item["loc"]) if unknown else item["msg"]
+    message = message.removeprefix("Value error, ")
     # A whole section is more than a line can show.
-    large = isinstance(node, dict) and len(repr(node)) > _MOST
-    return f"{where}: {message}" if large else f"{where}: {_short(node)}: {message}"
+    large = isinstance(value, dict) and len(repr(value)) > _MOST
+    return f"{where}: {message}" if large else f"{where}: {_short(value)}: {message}"
+
+
+def _located(document: Any, loc: tuple[int | str, ...]) -> tuple[str, Any]:
+    """A place as the file spells it, such as `arms[1].name`, and the value there, if any."""
+    path, node = "", document
+    for depth, step in enumerate(loc, start=1):
+        inside = _has(node, step)
+        if not inside and depth < len(loc):
+            continue  # the tag of a union, which is not a key of the file
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+        node = node[step] if inside else None
+    return path.lstrip(".") or "study", node
+
+
+def _has(node: Any, step: int | str) -> bool:
+    if isinstance(node, list):
+        return isinstance(step, int)
+    return isinstance(node, dict) and step in node
 
 
 def _short(value: Any) -> str:
@@ -72,11 +80,11 @@ def _short(value: Any) -> str:
     return text if len(text) <= _MOST else text[: _MOST - 3] + "..."
 
 
-def _unknown(schema: type[BaseModel], loc: tuple[int | str, ...]) -> str:
-    known = _fields_at(schema, list(loc[:-1]))
-    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+def _unknown_key(schema: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    keys = _fields_at(schema, list(loc[:-1]))
+    near = difflib.get_close_matches(str(loc[-1]), keys, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown key; {hint}known: {', '.join(known)}"
+    return f"unknown key; {hint}choices: {', '.join(keys)}"
 
 
 def _fields_at(model: type[BaseModel], loc: list[int | str]) -> list[str]:

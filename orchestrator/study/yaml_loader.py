@@ -27,7 +27,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
             raise yaml.YAMLError(f"line {key_node.start_mark.line + 1}: a key must be a plain word")
         if key_node.value in seen:
             line = key_node.start_mark.line + 1
-            raise yaml.YAMLError(f"line {line}: {key_node.value!r} stands twice")
+            raise yaml.YAMLError(f"line {line}: duplicate key {key_node.value!r}")
         seen.add(key_node.value)
     return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
 
@@ -38,7 +38,7 @@ def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
     except ValueError:  # by an explicit tag, or of more digits than Python takes
         line = node.start_mark.line + 1
-        raise yaml.YAMLError(f"line {line}: {text[:40]!r} is no whole number") from None
+        raise yaml.YAMLError(f"line {line}: {text[:40]!r} is not a whole number") from None
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
@@ -56,7 +56,7 @@ def load_yaml(text: str) -> Any:
     """Parse one YAML document.
 
     Raises:
-        yaml.YAMLError: not YAML, a duplicate key, or a key that is no plain word.
+        yaml.YAMLError: not YAML, a duplicate key, or a key that is not a plain word.
     """
     try:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader

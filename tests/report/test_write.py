@@ -25,7 +25,7 @@ from orchestrator.report.write import prepare, write_results
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
 from orchestrator.store.store import Store
-from orchestrator.study.file import read
+from orchestrator.study.file import read_study
 from orchestrator.study.graph import expand
 from orchestrator.study.recipes import arm_cells
 from orchestrator.study.spec import TABLE_1, StudySpec
@@ -141,7 +141,7 @@ def test_the_study_can_be_read_again_from_its_results(tmp_path: Path) -> None:
     spec = study(arms=[{"name": "z", "set": {"model.init": "he"}}], seeds=[3, 4])
     write_results(spec, records(spec), tmp_path)
     # Whoever finds a results folder can run its study.
-    assert read(tmp_path / "study.yaml") == spec
+    assert read_study(tmp_path / "study.yaml") == spec
     # As it was written: defaults are not spelled out.
     assert "betas" not in (tmp_path / "study.yaml").read_text()
 
@@ -153,7 +153,7 @@ def test_a_study_of_default_images_can_be_read_again(tmp_path: Path) -> None:
     spec = default.model_copy(update={"data": found})
     write_results(spec, records(spec), tmp_path)
     # The kind of images is told even where the study left it to the default.
-    assert read(tmp_path / "study.yaml").data == found
+    assert read_study(tmp_path / "study.yaml").data == found
 
 
 def test_no_file_tells_where_the_images_lay(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from orchestrator.run.live_view import View
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
-from orchestrator.study.file import read
+from orchestrator.study.file import read_study
 from orchestrator.study.graph import expand
 from orchestrator.study.recipes import Cell, arm_cells
 from studies import StudyWriter
@@ -21,7 +21,7 @@ from studies import StudyWriter
 
 @pytest.fixture
 def board(write_study: StudyWriter) -> Board:
-    study = read(write_study(space=None, tables=[]))
+    study = read_study(write_study(space=None, tables=[]))
     return Board(expand(study, [*arm_cells(study), Cell("masked"), Cell("more", {"model.ffn": 8})]))
 
 

@@ -9,7 +9,7 @@ from checkout import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.study.file import read
+from orchestrator.study.file import read_study
 from orchestrator.study.spec import StudyError, StudySpec
 from orchestrator.study.yaml_loader import load_yaml
 from studies import TINY, StudyWriter, merged
@@ -19,20 +19,20 @@ STUDIES = sorted(ROOT.glob("studies/*.yaml"))
 
 def mistakes(path: Path) -> list[str]:
     with pytest.raises(StudyError) as caught:
-        read(path)
+        read_study(path)
     return [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_shipped_studies_are_valid(path: Path) -> None:
     # Each study is named after its file, so that its results are found where one looks.
-    assert read(path).name == path.stem
+    assert read_study(path).name == path.stem
 
 
 def test_defaults_are_the_papers(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text("name: s\n")
-    study = read(path)
+    study = read_study(path)
     # Adam (0.9, 0.99), batch 128, 50 epochs, 1e-9 -> 1e-4 in 5, -> 5e-5 in the last 15.
     for stage in (study.pretrain, study.finetune):
         assert (stage.epochs, stage.batch_size) == (50, 128)
@@ -56,7 +56,7 @@ def test_every_mistake_is_told_at_once_with_path_value_and_expectation(
     assert any(line.startswith("pretrain.optim.lr: 'fast': ") for line in found)
     assert any(line.startswith("seeds[0]: -1: ") for line in found)
     # An unknown key names the near one and the choices.
-    assert any("model.headz: 3: unknown key; did you mean 'heads'? known: " in s for s in found)
+    assert any("model.headz: 3: unknown key; did you mean 'heads'? choices: " in s for s in found)
 
 
 def test_mistakes_of_form_do_not_hide_others(write_study: StudyWriter) -> None:
@@ -76,13 +76,13 @@ def test_mistakes_of_form_do_not_hide_others(write_study: StudyWriter) -> None:
         ({"space": {"mask_ratio": {"grid": [0.0]}}}, "space.mask_ratio.grid[0]: 0.0: Input should be greater than 0"),
         ({"space": {"mask_ratio": {"grid": None, "uniform": [0.2, 1.0]}}}, "space.mask_ratio.uniform[1]: 1.0: Input should be less than 1"),
         ({"space": {"patch_size": {"grid": None, "choice": [4], "uniform": [1, 2]}}}, "space.patch_size: {'choice': [4], 'uniform': [1, 2]}: give exactly one of grid, choice"),
-        ({"space": {"patch_size": {"grid": [2, 2]}}}, "a value stands twice"),
+        ({"space": {"patch_size": {"grid": [2, 2]}}}, "duplicate value in [2, 2]"),
         ({"space": {"mask_ratio": {"grid": None, "loguniform": [0.6, 0.2]}}}, "low 0.6 must be below high 0.2"),
         ({"space": {"mask_ratio": {"grid": None, "quniform": [0.2, 0.6, 0.15]}}}, "must be multiples of the step"),
         ({"space": {"mask_ratio": {"grid": None, "quniform": [0.2, 0.6, 0]}}}, "must be multiples of the step"),
         ({"tables": [{"name": "t", "title": "T", "kind": "pretrain", "metric": "val_accuracy"}]}, "metric val_accuracy: a pretraining has none"),
         ({"space": {"pretrain.mask.ratio": {"grid": [0.5]}}}, "space.pretrain.mask.ratio: {'grid': [0.5]}: named twice: space.mask_ratio has it"),
-        ({"space": {"model.hedas": {"grid": [2]}}}, "space.model.hedas.grid[0]: 2: 'model.hedas' is no recipe field; nearest: model.heads"),
+        ({"space": {"model.hedas": {"grid": [2]}}}, "space.model.hedas.grid[0]: 2: 'model.hedas' is not a recipe field; nearest: model.heads"),
         ({"seeds": [1, 1]}, "seeds[1]: 1: named twice: seeds[0] has it"),
         ({"arms": [{"name": "baseline"}]}, "arms[0].name: 'baseline': named twice: the study's baseline has it"),
         ({"arms": [{"name": "he", "set": {"model.init": "hee"}}]}, "arms[0].set: {'model.init': 'hee'}: Input should be 'uvcgan2', 'pytorch' or 'he'"),
@@ -110,8 +110,8 @@ def test_a_mistake_is_one_clear_line(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("name: a\nname: b\n", "line 2: 'name' stands twice"),
-        ("name: a\nspace:\n  patch_size: {grid: [2]}\n  patch_size: {grid: [4]}\n", "line 4: 'patch_size' stands twice"),
+        ("name: a\nname: b\n", "line 2: duplicate key 'name'"),
+        ("name: a\nspace:\n  patch_size: {grid: [2]}\n  patch_size: {grid: [4]}\n", "line 4: duplicate key 'patch_size'"),
         ("name: [a\n", "expected"),
         ("- a\n", "a mapping of study fields was expected"),
         ("", "a mapping of study fields was expected"),
@@ -137,7 +137,7 @@ def test_a_learning_rate_without_a_dot_is_a_number(tmp_path: Path) -> None:
     # YAML 1.1 reads 1e-4 as a word.
     path = tmp_path / "study.yaml"
     path.write_text("name: a\npretrain: {optim: {lr: 1e-4}}\n")
-    assert read(path).pretrain.optim.lr == 1e-4
+    assert read_study(path).pretrain.optim.lr == 1e-4
 
 
 JSON = st.recursive(
@@ -156,7 +156,7 @@ def test_no_value_of_any_field_gets_another_error(
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump({**TINY, **change}))
     try:
-        study = read(path)
+        study = read_study(path)
     except StudyError as error:
         # Wrong input is told in lines that begin with the file.
         assert all(line.startswith(f"{path}: ") for line in str(error).splitlines())
@@ -220,7 +220,7 @@ def test_numbers_are_yaml_1_2s(text: str, value: Any) -> None:
 def test_off_is_a_word_where_a_word_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     path.write_text("name: a\nruntime: {compile: off}\n")
-    assert read(path).runtime.compile == "off"
+    assert read_study(path).runtime.compile == "off"
     path.write_text("name: a\nbaseline: off\n")
     assert mistakes(path) == ["baseline: 'off': Input should be a valid boolean"]
 
@@ -228,7 +228,7 @@ def test_off_is_a_word_where_a_word_is_asked_for(tmp_path: Path) -> None:
 def test_a_number_too_long_for_python_is_a_mistake(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(f"name: a\nnum_samples: {'9' * 5000}\n")
-    assert mistakes(path) == [f"line 2: {'9' * 40!r} is no whole number"]
+    assert mistakes(path) == [f"line 2: {'9' * 40!r} is not a whole number"]
 
 
 @pytest.mark.parametrize("value", [[8, 16], {"a": 1}, None])

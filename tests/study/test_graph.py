@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from orchestrator.plan.board import Board, State
 from orchestrator.study.graph import TrialGraph, TrialSpec, expand, trial_key
-from orchestrator.study.recipes import Cell, arm_cells, recipes
+from orchestrator.study.recipes import Cell, arm_cells, cell_recipes
 from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
 
@@ -50,7 +50,7 @@ def study(**change: Any) -> StudySpec:
 def fields(kind: type[Any], source: str = "synthetic") -> dict[str, Any]:
     """A whole recipe as nested dictionaries."""
     spec = StudySpec.model_validate_json(json.dumps({**TINY, "data": IMAGES[source]}))
-    made = recipes(spec, Cell("base"), seed=0)
+    made = cell_recipes(spec, Cell("base"), seed=0)
     return next(recipe.model_dump(mode="json") for recipe in made if isinstance(recipe, kind))
 
 

@@ -12,7 +12,7 @@ from model.config.recipe import FinetuneRecipe, PretrainRecipe
 from model.data.image_set import ImageSet, split
 from model.training.schedule import learning_rate
 from orchestrator.cli import app
-from orchestrator.study.file import read
+from orchestrator.study.file import read_study
 from orchestrator.study.graph import TrialGraph, expand
 from orchestrator.study.space import expand_space
 from orchestrator.study.spec import StudySpec
@@ -23,7 +23,7 @@ STEPS = 657  # 84,000 images in batches of 128, the last of 32
 
 @pytest.fixture(scope="module")
 def study() -> StudySpec:
-    return read(PAPER)
+    return read_study(PAPER)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Names of cells: short to read, and never the same for two."""
 
-from orchestrator.study.file import read
+from orchestrator.study.file import read_study
 from orchestrator.study.space import expand_space
 from studies import StudyWriter
 
@@ -13,7 +13,7 @@ def test_cells_that_differ_beyond_six_digits_keep_names_of_their_own(
         "patch_size": None,
         "mask_ratio": None,
     }
-    found = expand_space(read(write_study(space=space, baseline=False)))
+    found = expand_space(read_study(write_study(space=space, baseline=False)))
     assert [cell.values["finetune.optim.lr"] for cell in found] == [1e-4, 1.00000001e-4]
     # All are points of the grid, by whichever name.
     assert all(cell.in_grid for cell in found)

@@ -12,7 +12,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.report.records.collect import Records
 from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
 from orchestrator.study import result_files
-from orchestrator.study.file import parse
+from orchestrator.study.file import parse_study
 from orchestrator.study.spec import StudySpec
 from orchestrator.study.yaml_loader import load_yaml
 
@@ -36,7 +36,7 @@ def study_of(folder: Path) -> StudySpec:
     except (OSError, LookupError, TypeError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: no readable study: {reason}") from None
-    return parse(written, str(path))
+    return parse_study(written, str(path))
 
 
 def records_of(folder: Path) -> Records:

@@ -14,7 +14,7 @@ from orchestrator.report.page.origin import study_yaml
 from orchestrator.report.page.page import page
 from orchestrator.report.records.collect import Records
 from orchestrator.store.schemas import TRIALS, table_of
-from orchestrator.study.file import read
+from orchestrator.study.file import read_study
 
 OTHER = PROVENANCE | {"commit": "d" * 40, "dirty": True, "workers": 4, "gpu": "NVIDIA H200"}
 
@@ -99,7 +99,7 @@ def test_the_study_runs_and_tells_no_place_on_a_machine(
     written = study_yaml(spec)
     assert "somebody" not in written
     (tmp_path / "study.yaml").write_text(written)
-    found = read(tmp_path / "study.yaml")
+    found = read_study(tmp_path / "study.yaml")
     assert yaml.safe_load(written)["data"].get("path") == place
     moved = {} if place is None else {"path": Path(place)}
     assert found == spec.model_copy(update={"data": spec.data.model_copy(update=moved)})

@@ -20,7 +20,7 @@ from orchestrator.report.formats.grid import sections
 from orchestrator.report.page.page import page
 from orchestrator.report.tables.fill import fill_table
 from orchestrator.report.tables.verdicts import Verdict
-from orchestrator.study.file import read
+from orchestrator.study.file import read_study
 
 
 @pytest.fixture(scope="module", params=committed.NAMES)
@@ -99,7 +99,7 @@ def test_each_finetuning_stands_below_its_parent_in_the_graph(name: str) -> None
 def test_the_study_on_the_page_runs_again(name: str, tmp_path: Path) -> None:
     spec, written = committed.study(name), tmp_path / "study.yaml"
     written.write_text("".join(by_id(parse(of(name)), "study").itertext()))
-    found = read(written)
+    found = read_study(written)
     # Where the images lie is no part of the study; the page names the place of a download.
     assert str(found.data.path) == "data/tiny-imagenet-200.zip"  # type: ignore[union-attr]
     assert found.model_copy(update={"data": spec.data}) == spec

@@ -8,10 +8,10 @@ from orchestrator.report.formats.documents import to_latex
 from orchestrator.report.formats.grid import sections
 from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.report.tables.published import TABLES
-from orchestrator.study.file import read
+from orchestrator.study.file import read_study
 from orchestrator.study.spec import Table
 
-PAPER = read(ROOT / "studies" / "paper.yaml")
+PAPER = read_study(ROOT / "studies" / "paper.yaml")
 PRINTED = {
     "table_1": """
 2x2 0.0178 0.0309 0.0445
