@@ -27,7 +27,7 @@ def test_points_of_the_space_are_in_the_grid_and_named_cells_are_not(
     write_study: StudyWriter,
 ) -> None:
     arms = [{"name": "control", "set": {"patch_size": 2, "mask_ratio": 0.5}}]
-    cells = expand_space(read(write_study(arms=arms)))
+    cells = expand_space(read_study(write_study(arms=arms)))
     assert {cell.name: cell.in_grid for cell in cells} == {
         "baseline": False, "control": False,
         "mask_ratio=0.5,patch_size=2": True, "mask_ratio=0.5,patch_size=4": True,
