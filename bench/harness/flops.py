@@ -7,10 +7,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.inputs.recipes import Recipe
 from bench.peers.plain_loop import build
 from bench.peers.torchvision_loader import wait
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import PretrainRecipe, Recipe
 from model.data.image_set import ImageSet
 from model.device import use_ieee
 

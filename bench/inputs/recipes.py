@@ -4,10 +4,9 @@ from typing import Any, Literal
 
 from bench.inputs.images import config
 from model.config.network import ModelConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
 from model.config.training import AugmentConfig, FinetuneConfig, PretrainConfig, ScheduleConfig
 
-Recipe = PretrainRecipe | FinetuneRecipe
 Kind = Literal["pretrain", "finetune"]
 
 QUICK = ModelConfig(

@@ -8,8 +8,9 @@ import torch
 
 from bench.harness.part import Options, alternate, main
 from bench.harness.result import Result, at_least, at_most, not_measured, result
-from bench.inputs.recipes import Kind, Recipe, recipe
+from bench.inputs.recipes import Kind, recipe
 from bench.parts.step import HOW, KINDS, PLAIN, if_compiled, images_of, ours, share, theirs
+from model.config.recipe import Recipe
 from model.config.training import AugmentConfig
 
 # The paper's study: 84,000 training images, 50 epochs a stage, nine pretrainings, ten finetunings.

@@ -9,9 +9,10 @@ from bench.harness.flops import flops, matrix_rate
 from bench.harness.part import Options, alternate, cores, main
 from bench.harness.result import Result, at_least, not_measured, result
 from bench.inputs import images as embedded
-from bench.inputs.recipes import Kind, Recipe, recipe
+from bench.inputs.recipes import Kind, recipe
 from bench.peers import plain_loop
 from bench.peers.timm_vit import timm_rates, timm_version
+from model.config.recipe import Recipe
 from model.data.image_set import ImageSet
 from model.training.compilation import compilations, status
 from model.training.context import LocalContext

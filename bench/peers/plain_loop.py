@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.inputs.recipes import Recipe
 from model.config.masking import MaskConfig
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import PretrainRecipe, Recipe
 from model.data.image_set import ImageSet
 from model.networks.uvcgan2 import build_classifier, build_generator
 

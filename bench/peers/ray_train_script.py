@@ -30,14 +30,14 @@ class _Reporting(LocalContext):
 def train(config: dict[str, Any]) -> None:
     """One worker of one stage."""
     import torch
+    from pydantic import TypeAdapter
 
-    from model.config.recipe import FinetuneRecipe, PretrainRecipe
+    from model.config.recipe import Recipe
     from model.data.load import load
     from model.training.fit import fit
 
     torch.set_num_threads(config["threads"])
-    kind = PretrainRecipe if config["recipe"]["kind"] == "pretrain" else FinetuneRecipe
-    recipe = kind.model_validate_json(json.dumps(config["recipe"]))
+    recipe: Recipe = TypeAdapter(Recipe).validate_json(json.dumps(config["recipe"]))
     fit(recipe, load(recipe.data, Path(config["cache"])), _Reporting(device=_device()))
 
 

@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from bench.harness import flops
-from bench.inputs.recipes import PAPER, Recipe
+from bench.inputs.recipes import PAPER
 from bench.peers.torchvision_loader import wait
+from model.config.recipe import Recipe
 from model.data.image_set import ImageSet
 
 

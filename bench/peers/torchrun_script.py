@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter
 from torch import distributed
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import Recipe
 from model.data.load import load
 from model.training.context import LocalContext
 from model.training.fit import fit
@@ -21,9 +22,7 @@ from model.training.fit import fit
 def main(path: Path, cache: Path, threads: int) -> None:
     """Train on every process that torchrun started."""
     torch.set_num_threads(threads)
-    raw = json.loads(path.read_text())
-    kind = PretrainRecipe if raw["kind"] == "pretrain" else FinetuneRecipe
-    recipe = kind.model_validate_json(path.read_text())
+    recipe: Recipe = TypeAdapter(Recipe).validate_json(path.read_text())
     gpu = torch.cuda.is_available()
     distributed.init_process_group("nccl" if gpu else "gloo")
     rank, world_size = distributed.get_rank(), distributed.get_world_size()

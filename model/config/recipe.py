@@ -14,11 +14,6 @@ from model.config.images import DataConfig
 from model.config.network import ModelConfig
 from model.config.training import FinetuneConfig, PretrainConfig
 
-# --- images -----------------------------------------------------------------------------------
-
-
-# --- optimisation -----------------------------------------------------------------------------
-
 
 class _Recipe(Config):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
 from model.device import to_device
 from model.masking.masks import fill, visible
 from model.masking.uvcgan2_stream import StreamedMasks
@@ -110,7 +110,7 @@ class Classification(nn.Module):
 Objective = Reconstruction | Classification
 
 
-def build_objective(recipe: PretrainRecipe | FinetuneRecipe, num_classes: int) -> Objective:
+def build_objective(recipe: Recipe, num_classes: int) -> Objective:
     """The objective of a recipe, on the CPU, its weights drawn from the recipe's seed."""
     if isinstance(recipe, PretrainRecipe):
         return Reconstruction(recipe, num_classes)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model.augment.autoaugment import augment
 from model.augment.cache import AugmentedCache
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import Recipe
 from model.data.image_set import ImageSet
 from model.device import copied, to_device
 from model.objectives.objectives import Batch
@@ -44,7 +44,7 @@ class BatchLoader:
     """Serves one worker's shares; the images stay uint8 until they are used."""
 
     images: ImageSet
-    recipe: PretrainRecipe | FinetuneRecipe
+    recipe: Recipe
     rank: int
     world_size: int
     device: torch.device

@@ -1,19 +1,17 @@
-"""A trial's network trained for a moment on noise, to see whether it runs and how fast."""
+"""Dry runs: a trial's network trained for a moment on noise, to see that it runs and how fast."""
 
 import numpy as np
 
 from model.config.images import SyntheticImages
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import Recipe
 from model.config.training import ScheduleConfig
 from model.data.image_set import ImageSet
 
-Recipe = PretrainRecipe | FinetuneRecipe
-
 
 def dry_run_recipe(recipe: Recipe, epochs: int = 1, steps: int = 1) -> Recipe:
-    """The recipe for noise: so many epochs of so many whole batches, at a constant rate."""
-    still = ScheduleConfig(warmup_epochs=0, decay_epochs=0)
-    train = recipe.train.model_copy(update={"epochs": epochs, "schedule": still})
+    """The recipe on noise: `epochs` epochs of `steps` whole batches, at a constant rate."""
+    constant = ScheduleConfig(warmup_epochs=0, decay_epochs=0)
+    train = recipe.train.model_copy(update={"epochs": epochs, "schedule": constant})
     data = SyntheticImages(
         image_size=recipe.data.image_size,
         train_per_class=train.batch_size * steps,
@@ -23,7 +21,7 @@ def dry_run_recipe(recipe: Recipe, epochs: int = 1, steps: int = 1) -> Recipe:
 
 
 def random_images(recipe: Recipe) -> ImageSet:
-    """Images for a rehearsed recipe, all of one class; the last is held out."""
+    """Images for a recipe of `dry_run_recipe`, all of one class; the last is held out."""
     assert recipe.data.train_per_class is not None
     count, side = recipe.data.train_per_class + 1, recipe.data.image_size
     images = np.random.default_rng(0).integers(0, 256, (count, 3, side, side), dtype=np.uint8)

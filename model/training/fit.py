@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import Recipe
 from model.config.training import OptimConfig, TrainConfig
 from model.data.image_set import ImageSet, Splits, split
 from model.device import use_ieee
@@ -30,9 +30,7 @@ class Diverged(RuntimeError):
     """The loss is no longer a finite number; training on would waste the machine."""
 
 
-def fit(
-    recipe: PretrainRecipe | FinetuneRecipe, images: ImageSet, context: TrainContext
-) -> dict[str, Tensor]:
+def fit(recipe: Recipe, images: ImageSet, context: TrainContext) -> dict[str, Tensor]:
     """Train a recipe to its end and return the final weights, on the CPU, by name.
 
     Raises:

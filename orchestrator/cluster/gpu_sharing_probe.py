@@ -17,9 +17,10 @@ import torch
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from model.config.recipe import Recipe
 from model.epoch_row import EpochRow
 from model.training.context import Checkpoint, LocalContext
-from model.training.dry_run import Recipe, dry_run_recipe, random_images
+from model.training.dry_run import dry_run_recipe, random_images
 from model.training.fit import fit
 from orchestrator.study.graph import TrialSpec
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import safetensors.torch
 from torch import Tensor
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import PretrainRecipe, Recipe
 from model.data.cache import cached_class_names
 from model.errors import InputError
 from model.pretrained import CONFIG_FILE, WEIGHTS_FILE, ExportConfig, network_weights
@@ -55,9 +55,7 @@ def export(ledger: Ledger, text: str, folder: Path, cache: Path) -> str:
     return key
 
 
-def export_config(
-    recipe: PretrainRecipe | FinetuneRecipe, weights: Mapping[str, Tensor], cache: Path
-) -> ExportConfig:
+def export_config(recipe: Recipe, weights: Mapping[str, Tensor], cache: Path) -> ExportConfig:
     """What a loader must know of a trial."""
     shared = {"kind": recipe.kind, "image_size": recipe.data.image_size, "model": recipe.model}
     if isinstance(recipe, PretrainRecipe):

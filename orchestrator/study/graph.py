@@ -36,7 +36,7 @@ class TrialSpec(Config):
         return self.recipe.kind
 
 
-def trial_key(recipe: PretrainRecipe | FinetuneRecipe, parent: str | None) -> str:
+def trial_key(recipe: Recipe, parent: str | None) -> str:
     """`<kind>-<12 hex digits>`: equal for equal results, wherever the images lie."""
     content = {
         "recipe": recipe.public(),
@@ -117,9 +117,7 @@ def _checked(
         raise StudyError(study.name, [f"cell {cell.name}: {reasons}"]) from None
 
 
-def _add(
-    trials: dict[str, TrialSpec], recipe: PretrainRecipe | FinetuneRecipe, parent: str | None
-) -> str:
+def _add(trials: dict[str, TrialSpec], recipe: Recipe, parent: str | None) -> str:
     key = trial_key(recipe, parent)
     trials.setdefault(key, TrialSpec(key=key, recipe=recipe, parent=parent))
     return key

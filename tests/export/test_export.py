@@ -17,7 +17,7 @@ from checkout import ROOT
 from safetensors import safe_open
 
 from model.config.masking import MaskConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import Recipe
 from model.errors import InputError
 from model.objectives.objectives import build_objective
 from model.pretrained import load
@@ -50,9 +50,7 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(Store(str(tmp_path / "store")))
 
 
-def train(
-    ledger: Ledger, recipe: PretrainRecipe | FinetuneRecipe, parent: str | None = None
-) -> str:
+def train(ledger: Ledger, recipe: Recipe, parent: str | None = None) -> str:
     """Train a trial and leave in the ledger what a run leaves."""
     key = trial_key(recipe, parent)
     before = safetensors.torch.load(ledger.weights(parent)) if parent else None

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch import multiprocessing as mp
 
 from model.config.masking import MaskConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import Recipe
 from model.config.training import AugmentConfig
 from model.training.context import LocalContext
 from orchestrator.run.ledger_context import LedgerContext
@@ -50,7 +50,7 @@ def undisturbed() -> dict[str, Result]:
     return {name: _outcome(recipe, LocalContext()) for name, recipe in _RECIPES.items()}
 
 
-def _outcome(recipe: PretrainRecipe | FinetuneRecipe, context: LocalContext) -> Result:
+def _outcome(recipe: Recipe, context: LocalContext) -> Result:
     weights = train(recipe, context)
     return results(context.rows), weights
 
@@ -126,7 +126,7 @@ class _StoppingStore(Store):
         super().write(name, content, flushed)
 
 
-def _recorded(recipe: PretrainRecipe | FinetuneRecipe, store: Path) -> TrialSpec:
+def _recorded(recipe: Recipe, store: Path) -> TrialSpec:
     spec = TrialSpec(key=trial_key(recipe, None), recipe=recipe)
     Ledger(Store(str(store))).write_spec(spec)
     return spec

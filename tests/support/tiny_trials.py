@@ -23,7 +23,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from model.config.images import SyntheticImages
 from model.config.network import ModelConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
 from model.config.training import FinetuneConfig, OptimConfig, PretrainConfig, ScheduleConfig
 from model.data.image_set import ImageSet
 from model.data.synthetic import SyntheticSource
@@ -84,9 +84,7 @@ def results(rows: list[EpochRow]) -> Rows:
     ]
 
 
-def train(
-    recipe: PretrainRecipe | FinetuneRecipe, context: TrainContext | None = None
-) -> dict[str, Tensor]:
+def train(recipe: Recipe, context: TrainContext | None = None) -> dict[str, Tensor]:
     """Final weights of a recipe on its own images."""
     assert isinstance(recipe.data, SyntheticImages)
     return fit(recipe, images_of(recipe.data), context or LocalContext())
@@ -133,7 +131,7 @@ def train_until_killed(store: str, key: str, step: int) -> None:
         train(spec.recipe, LedgerContext(spec, ledger, CPU))
 
 
-Trials = dict[str, tuple[PretrainRecipe | FinetuneRecipe, LocalContext]]
+Trials = dict[str, tuple[Recipe, LocalContext]]
 Told = list[dict[str, dict[str, Any]]]
 
 
@@ -170,7 +168,7 @@ def _bad_step(rank: int, world_size: int) -> int | None:
     return tally.reduce(world_size).bad_step
 
 
-def _told(recipe: PretrainRecipe | FinetuneRecipe, context: LocalContext) -> dict[str, Any]:
+def _told(recipe: Recipe, context: LocalContext) -> dict[str, Any]:
     context.rows = list(context.rows)
     try:
         weights = train(recipe, context)

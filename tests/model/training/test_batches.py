@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model.augment.autoaugment import augment
 from model.config.masking import MaskConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import Recipe
 from model.config.training import AugmentConfig
 from model.data.image_set import ImageSet, split
 from model.objectives.objectives import build_objective
@@ -119,7 +119,7 @@ def test_averaged_gradients_are_the_batchs(kind: str, workers: int) -> None:
         torch.testing.assert_close(averaged, expected, rtol=1e-4, atol=1e-6)
 
 
-def _real(recipe: PretrainRecipe | FinetuneRecipe, rank: int, workers: int) -> list[LocalBatch]:
+def _real(recipe: Recipe, rank: int, workers: int) -> list[LocalBatch]:
     """The first epoch of the ten real images in batches of three."""
     images = images_of()
     return list(

@@ -13,7 +13,7 @@ from torch._dynamo.utils import counters
 
 from model.config.masking import MaskConfig
 from model.config.network import ModelConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import Recipe
 from model.epoch_row import EpochRow
 from model.training.compilation import compilations, compile_in_place, status
 from model.training.context import LocalContext
@@ -34,7 +34,7 @@ def fresh() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def train(recipe: PretrainRecipe | FinetuneRecipe, compiled: bool) -> list[EpochRow]:
+def train(recipe: Recipe, compiled: bool) -> list[EpochRow]:
     context = LocalContext(compiled=compiled)
     weights = fit(recipe, images_of(), context)
     assert all(torch.isfinite(value).all() for value in weights.values())
@@ -45,7 +45,7 @@ def test_a_study_compiles_twice_and_learns_the_same() -> None:
     # The last batch is smaller, the held-out images come in a batch of another size: both run as
     # they are written. Masks differ in patch size and ratio: neither may be a constant.
     masks = [(2, 0.2), (4, 0.4), (8, 0.6)]
-    recipes: list[PretrainRecipe | FinetuneRecipe] = [
+    recipes: list[Recipe] = [
         pretrain(mask=MaskConfig(patch_size=patch, ratio=ratio)) for patch, ratio in masks
     ]
     recipes += [finetune(), finetune(seed=1)]

@@ -19,7 +19,7 @@ from tiny_trials import (
 from torch import Tensor
 from torch.nn import functional
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
 from model.config.training import AugmentConfig, OptimConfig, ScheduleConfig
 from model.data.image_set import split
 from model.masking.masks import visible
@@ -28,8 +28,6 @@ from model.objectives.objectives import Batch, Reconstruction, build_objective
 from model.rng import Key, Stream
 from model.training.batches import BatchLoader
 from model.training.context import LocalContext
-
-Recipe = PretrainRecipe | FinetuneRecipe
 
 # Warm-up over the first epoch of four steps, decay over the third.
 _RATES = [1e-9, 0.0025, 0.005, 0.0075, 0.01, 0.01, 0.01, 0.01, 0.01, 0.0075125, 0.005025, 0.0025375]
