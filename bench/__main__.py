@@ -107,8 +107,8 @@ def _go_on(record: Record, run: Run, again: list[str]) -> Run:
 
 def _measure(name: str, arguments: list[str], ends: float) -> Part | None:
     """Run one part in its own process, its rows printed as they come; None if it did not end."""
-    left = ends - time.monotonic()
-    if left <= 0:
+    remaining = ends - time.monotonic()
+    if remaining <= 0:
         return None
     print(f"{name} ...", flush=True)
     began = time.monotonic()
@@ -117,19 +117,21 @@ def _measure(name: str, arguments: list[str], ends: float) -> Part | None:
         rows = Path(folder) / "rows.jsonl"
         command = [sys.executable, "-m", f"bench.parts.{name}", *arguments, "--json", str(rows)]
         try:
-            done = subprocess.run(command, cwd=ROOT, env={**os.environ, **threads}, timeout=left)
+            done = subprocess.run(
+                command, cwd=ROOT, env={**os.environ, **threads}, timeout=remaining
+            )
         except subprocess.TimeoutExpired:
             return None
         if done.returncode:
             return None
-        found = [Result.model_validate_json(line) for line in rows.read_text().splitlines()]
-    return Part(seconds=round(time.monotonic() - began, 1), results=tuple(found))
+        results = [Result.model_validate_json(line) for line in rows.read_text().splitlines()]
+    return Part(seconds=round(time.monotonic() - began, 1), results=tuple(results))
 
 
 def _write(path: Path, record: Record) -> None:
     records.write(path, record)
-    found = [records.read(one, one.stem) for one in sorted(path.parent.glob("*.json"))]
-    path.with_name("README.md").write_text(table.markdown(found))
+    all_records = [records.read(one, one.stem) for one in sorted(path.parent.glob("*.json"))]
+    path.with_name("README.md").write_text(table.markdown(all_records))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The way to a device: exact, without making the host wait or a second copy of all images."""
+"""Moving to a device: exact, without making the host wait or a second copy of all images."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ _SLICE = 4096  # images at a time: 50 MB of 64 x 64 pixels
 def use_ieee(device: torch.device) -> None:
     """Have fp32 mean IEEE's single precision in this process.
 
-    PyTorch multiplies matrices so, but lets a GPU's convolutions round to TF32, 10 bits of 23.
+    PyTorch does so for matrix products, but lets a GPU's convolutions round to TF32, 10 bits of 23.
     """
     if device.type == "cuda":
         # Not the newer `fp32_precision`: Inductor reads this one, which raises where both are used.
@@ -25,14 +25,14 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def copied(images: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
+def copy_to_device(images: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
     """All images on a device, through a slice at a time of the host's memory.
 
     Args:
         images: (N, 3, S, S), as a rule a memory map that cannot be written to.
     """
-    found = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    on_device = torch.empty(images.shape, dtype=torch.uint8, device=device)
     for start in range(0, len(images), _SLICE):
         part = np.array(images[start : start + _SLICE])
-        found[start : start + _SLICE] = torch.from_numpy(part)
-    return found
+        on_device[start : start + _SLICE] = torch.from_numpy(part)
+    return on_device

@@ -1,4 +1,4 @@
-"""What one epoch leaves behind. Needs no torch, so that readers of records need none."""
+"""The record of one epoch. Imports no torch, so that readers of records need none."""
 
 from dataclasses import dataclass
 

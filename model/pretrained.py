@@ -1,6 +1,5 @@
-"""A trained network from a folder: what `maskgrid export` writes, `load` reads."""
+"""A trained network from a folder: `load` reads what `maskgrid export` wrote."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,9 +33,9 @@ class ExportConfig(Config):
     model: ModelConfig
     num_classes: int | None = None
     class_names: tuple[str, ...] | None = None
-    """In label order, where they are known."""
+    """In label order; None where they are not known."""
     mask: MaskConfig | None = None
-    """What was hidden in training; for `pretrain`."""
+    """The masks of training; for `pretrain`."""
     mask_colour: tuple[float, float, float] | None = None
     """The learned colour of hidden pixels, for `fill: learned`."""
 
@@ -56,8 +55,7 @@ class Pretrained:
             images: (N, 3, S, S) float in [0, 1].
 
         Returns:
-            What the network is to see, (N, 3, S, S), and which pixels it sees as they are,
-            (N, 1, S, S) bool.
+            The masked images, (N, 3, S, S), and their visible pixels, (N, 1, S, S) bool.
 
         Raises:
             InputError: the network was finetuned, so that it restores nothing.
@@ -65,12 +63,12 @@ class Pretrained:
         mask, colour = self.config.mask, self.config.mask_colour
         if mask is None:
             raise InputError("masked: kind 'finetune': it classifies whole images")
-        samples = torch.arange(len(images), device=images.device)
+        sample_ids = torch.arange(len(images), device=images.device)
         # The public UVCGANv2 code draws as bernoulli does, from a stream that ended with training.
         drawn = mask.model_copy(update={"mode": "bernoulli"}) if mask.mode == "uvcgan2" else mask
-        shown = visible(drawn, self.config.image_size, Key(seed, Stream.MASK, 0), samples)
+        shown = visible(drawn, self.config.image_size, Key(seed, Stream.MASK, 0), sample_ids)
         learned = None if colour is None else images.new_tensor(colour)
-        return fill(images, shown, mask, Key(seed, Stream.FILL, 0), samples, learned), shown
+        return fill(images, shown, mask, Key(seed, Stream.FILL, 0), sample_ids, learned), shown
 
 
 def load(folder: str | Path) -> Pretrained:
@@ -95,20 +93,10 @@ def load(folder: str | Path) -> Pretrained:
 
 
 def build(config: ExportConfig) -> Generator | Classifier:
-    """The network of a configuration, its weights still to come."""
+    """The network of a configuration, before its weights are loaded."""
     if config.num_classes is None:
         return build_generator(config.model, config.image_size, seed=0)
     return build_classifier(config.model, config.image_size, config.num_classes, seed=0)
-
-
-def network_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The network's part of a trial's weights, by the network's own names."""
-    prefix = "network."
-    return {
-        name.removeprefix(prefix): value.contiguous()
-        for name, value in weights.items()
-        if name.startswith(prefix)
-    }
 
 
 def _config(path: Path) -> ExportConfig:

@@ -18,7 +18,7 @@ _MIX_2 = 0x94D049BB133111EB
 
 
 class Stream(IntEnum):
-    """What a draw is for; streams with one key are independent of each other."""
+    """Purpose of a draw; streams with one key are independent of each other."""
 
     SHUFFLE = 1
     AUGMENT = 2
@@ -30,7 +30,7 @@ class Stream(IntEnum):
 
 
 class Key(NamedTuple):
-    """What names a draw besides its sample: `uniform(*key, samples, width)`."""
+    """Name of a draw, but for its sample: `uniform(*key, sample_ids, width)`."""
 
     seed: int
     stream: Stream
@@ -49,7 +49,7 @@ def _signed(word: int) -> int:
 
 
 def _mix_word(word: int) -> int:
-    """`_mix` of one number; on the host, since a tensor made there would stop a GPU's queue."""
+    """`_mix` of one number; on the host, since a tensor made here would stall a GPU's queue."""
     word = ((word ^ (word >> 30)) * _MIX_1) & _WORD
     word = ((word ^ (word >> 27)) * _MIX_2) & _WORD
     return word ^ (word >> 31)
@@ -67,20 +67,20 @@ def _mix(x: Tensor) -> Tensor:
     return x.bitwise_xor_(_shift_right(x, 31))
 
 
-def uniform(seed: int, stream: Stream, epoch: int, samples: Tensor, width: int) -> Tensor:
+def uniform(seed: int, stream: Stream, epoch: int, sample_ids: Tensor, width: int) -> Tensor:
     """Uniform numbers for each sample.
 
     Args:
-        samples: (N,) int64, indices of images in their whole set.
+        sample_ids: (N,) int64, indices of images in their whole set.
         width: numbers a sample.
 
     Returns:
-        (N, width) float64 in [0, 1) with 53 random bits, on the device of `samples`.
+        (N, width) float64 in [0, 1) with 53 random bits, on the device of `sample_ids`.
     """
     key = seed
     for word in (int(stream), epoch):
         key = _mix_word(((key + 1) * _GOLDEN + word) & _WORD)
-    rows = _mix((samples + 1) * _signed(_GOLDEN) + _signed(key))  # (N,)
-    columns = torch.arange(1, width + 1, device=samples.device) * _signed(_GOLDEN)  # (width,)
+    rows = _mix((sample_ids + 1) * _signed(_GOLDEN) + _signed(key))  # (N,)
+    columns = torch.arange(1, width + 1, device=sample_ids.device) * _signed(_GOLDEN)  # (width,)
     bits = _mix(rows[:, None] + columns[None, :])
     return _shift_right(bits, 11).double().mul_(2.0**-53)

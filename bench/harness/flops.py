@@ -1,4 +1,4 @@
-"""How much arithmetic a training step is, and how fast the machine multiplies matrices."""
+"""The arithmetic of a training step, and the machine's speed at multiplying matrices."""
 
 import time
 from functools import cache

@@ -1,4 +1,4 @@
-"""What every part of the benchmark shares: its options, its threads, its rows as they come."""
+"""The frame of every part of the benchmark: options, threads, rows as they come."""
 
 import argparse
 import json
@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Options:
-    """How a part is measured."""
+    """Settings of a part's measurement."""
 
     device: str = "cpu"
     """`cpu` or `cuda`."""
     tiny: bool = False
-    """The same road on next to nothing: to see that it works, never to be quoted."""
+    """The same steps on next to nothing: to see that it works, never to be quoted."""
     rounds: int = 3
     """Times that each side is measured, in turn."""
     trials: tuple[int, ...] = (1_000, 10_000)

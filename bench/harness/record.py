@@ -1,4 +1,4 @@
-"""What a machine has measured: one JSON file, one entry a version of the code."""
+"""The measurements of a machine: one JSON file with one entry for each version of the code."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ class Run(Config):
     """All that was measured of one version."""
 
     code: str
-    """Digest of the sources that are measured and measure: what it was is known without git."""
+    """Digest of the sources, measured and measuring: names the version without git."""
     commit: str | None
     date: str | None
     """Day of the commit."""
@@ -40,7 +40,7 @@ class Run(Config):
     parts: dict[str, Part] = Field(default_factory=dict)
 
     def same_conditions(self, other: "Run") -> bool:
-        """Whether parts of the one may be told together with parts of the other."""
+        """Whether parts of the two runs may be reported together."""
         keys = ("code", "rounds", "trials", "provenance")
         return all(getattr(self, key) == getattr(other, key) for key in keys)
 
@@ -61,7 +61,7 @@ def read(path: Path, machine: str) -> Record:
     """The record, empty where there is no file.
 
     Raises:
-        InputError: the file is no record.
+        InputError: the file is not a record.
     """
     if not path.exists():
         return Record(machine=machine)
@@ -69,7 +69,7 @@ def read(path: Path, machine: str) -> Record:
         return Record.model_validate_json(path.read_bytes())
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise InputError(f"{path}: no record of benchmarks ({reason}); move it away") from None
+        raise InputError(f"{path}: not a record of benchmarks ({reason}); move it away") from None
 
 
 def write(path: Path, record: Record) -> None:

@@ -8,16 +8,16 @@ from model.config.base import Config
 
 
 class Goal(Config):
-    """What a figure is meant to reach."""
+    """The figure to reach."""
 
     of: Literal["ratio", "value"]
     bound: Literal["at least", "at most"]
     limit: float
     stretch: float | None = None
 
-    def met(self, found: float) -> bool:
+    def met(self, figure: float) -> bool:
         """Whether a ratio or value reaches the limit."""
-        return found >= self.limit if self.bound == "at least" else found <= self.limit
+        return figure >= self.limit if self.bound == "at least" else figure <= self.limit
 
 
 class Result(Config):
@@ -33,20 +33,20 @@ class Result(Config):
     """Extremes over the rounds."""
     runs: int = 0
     against: str | None = None
-    """What the peer is."""
+    """The peer, in words."""
     peer: float | None = None
     """The peer's median, in the same unit."""
     ratio: float | None = None
     """Median over the rounds of how many times better than the peer; above 1 is better."""
     goal: Goal | None = None
     note: str = ""
-    """What a reader must know to judge the figure; why it was not measured."""
+    """Remarks that a reader needs to judge the figure, or why it was not measured."""
 
     @property
     def met(self) -> bool | None:
         """Whether the goal is reached; None without a goal or a figure."""
-        found = self.value if self.goal and self.goal.of == "value" else self.ratio
-        return None if self.goal is None or found is None else self.goal.met(found)
+        figure = self.value if self.goal and self.goal.of == "value" else self.ratio
+        return None if self.goal is None or figure is None else self.goal.met(figure)
 
 
 def result(
@@ -66,7 +66,7 @@ def result(
     Raises:
         ValueError: the peer has another number of rounds.
     """
-    known: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "value": statistics.median(ours),
         "low": min(ours),
         "high": max(ours),
@@ -76,8 +76,8 @@ def result(
         # Round by round: a machine that is slow for a minute is slow for both.
         ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
         ratio = statistics.median([1 / one for one in ratios] if less_is_better else ratios)
-        known |= {"peer": statistics.median(theirs), "ratio": ratio}
-    return Result(name=name, unit=unit, **known, **more)
+        fields |= {"peer": statistics.median(theirs), "ratio": ratio}
+    return Result(name=name, unit=unit, **fields, **more)
 
 
 def not_measured(name: str, unit: str, why: str, **more: Any) -> Result:

@@ -27,13 +27,13 @@ class Run:
     trained: float
     """Seconds of training steps in it, summed over its trials."""
     rate: float = 0.0
-    """Images a second once it is warm, where it is known."""
+    """Images a second once it is warm; 0 where it is not measured."""
     first: float = 0.0
     """Of the seconds trained, those by which first epochs were slower: networks are compiled."""
 
     @property
     def overhead(self) -> float:
-        """Seconds that are no training."""
+        """Seconds that were not spent on training."""
         return self.wall - self.trained
 
 
@@ -41,7 +41,7 @@ def study(content: dict[str, Any] | Path, folder: Path) -> Run:
     """`maskgrid run` of a study, all of its trials trained anew.
 
     Raises:
-        RuntimeError: it did not end well.
+        RuntimeError: it failed.
     """
     folder.mkdir(parents=True)
     path = content if isinstance(content, Path) else folder / "study.yaml"
@@ -69,7 +69,7 @@ def torchrun(recipe: str, folder: Path, processes: int, threads: int) -> Run:
     """`bench/peers/torchrun_script.py` on a recipe (JSON).
 
     Raises:
-        RuntimeError: it did not end well.
+        RuntimeError: it failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.json"
@@ -82,8 +82,8 @@ def torchrun(recipe: str, folder: Path, processes: int, threads: int) -> Run:
         str(threads),
     ]
     wall, printed = call(command)
-    told = json.loads(printed.strip().splitlines()[-1])
-    return Run(wall, told["train_seconds"], told["images_per_second"])
+    row = json.loads(printed.strip().splitlines()[-1])
+    return Run(wall, row["train_seconds"], row["images_per_second"])
 
 
 def call(arguments: list[str]) -> tuple[float, str]:

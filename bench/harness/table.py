@@ -82,8 +82,8 @@ def _versions(record: Record) -> Iterator[str]:
     yield "| version | " + " | ".join(heading for _, _, heading in HEADLINES) + " |"
     yield "|" + "---|" * (len(HEADLINES) + 1)
     for run in record.runs:
-        found = {row.name: row for part in run.parts.values() for row in part.results}
-        cells = [_headline(found.get(name), shown) for name, shown, _ in HEADLINES]
+        rows = {row.name: row for part in run.parts.values() for row in part.results}
+        cells = [_headline(rows.get(name), shown) for name, shown, _ in HEADLINES]
         yield f"| {_version(run)} | " + " | ".join(cells) + " |"
 
 

@@ -49,7 +49,7 @@ def write_jpegs(images: ImageSet, folder: Path, prefix: str = "") -> None:
     At quality 90 they have two kilobytes each, like those of Tiny ImageNet.
     """
     for row in np.flatnonzero(~images.is_val):
-        place = folder / f"{images.labels[row]:03d}"
-        place.mkdir(parents=True, exist_ok=True)
+        class_folder = folder / f"{images.labels[row]:03d}"
+        class_folder.mkdir(parents=True, exist_ok=True)
         pixels = images.images[row].transpose(1, 2, 0)
-        Image.fromarray(pixels).save(place / f"{prefix}{row:06d}.jpeg", quality=90)
+        Image.fromarray(pixels).save(class_folder / f"{prefix}{row:06d}.jpeg", quality=90)

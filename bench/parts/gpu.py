@@ -1,4 +1,4 @@
-"""What only a GPU can show: bf16 steps, the input's share of them, the paper's study in minutes."""
+"""Figures of a GPU alone: bf16 steps, the input's share of them, the paper's study in minutes."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -52,19 +52,21 @@ def _missing() -> Iterator[Result]:
 
 def _step(kind: Kind, options: Options) -> Iterator[Result]:
     """bf16 steps beside a plain loop with the same autocast."""
-    made = paper_recipe(kind, options, precision="bf16")
-    images, device = images_of(made), torch.device(options.device)
+    step_recipe = paper_recipe(kind, options, precision="bf16")
+    images, device = images_of(step_recipe), torch.device(options.device)
     rates = alternate(
-        options.rounds, partial(ours, made, images, device), partial(theirs, made, images, device)
+        options.rounds,
+        partial(ours, step_recipe, images, device),
+        partial(theirs, step_recipe, images, device),
     )
-    note = f"bf16 autocast on both sides, batch {made.train.batch_size}: {HOW}"
+    note = f"bf16 autocast on both sides, batch {step_recipe.train.batch_size}: {HOW}"
     name = f"gpu.{kind}"
     yield result(f"{name}.step", "images/s", *rates, against=PLAIN, goal=_STEP[kind], note=note)
-    yield share(f"{name}.share", made, rates[0], options)
+    yield share(f"{name}.share", step_recipe, rates[0], options)
 
 
 def _input(kind: Kind, precision: str, options: Options) -> tuple[Result, list[float]]:
-    """What augmentation adds to a step; images a second with it."""
+    """The cost that augmentation adds to a step; images a second with it."""
     plain = paper_recipe(kind, options, precision=precision)
     full = paper_recipe(kind, options, precision=precision, augment=AugmentConfig())
     images, device = images_of(plain), torch.device(options.device)

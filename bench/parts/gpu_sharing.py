@@ -42,22 +42,22 @@ def measure(options: Options) -> Iterator[Result]:
 
 
 def _of(kind: Kind, options: Options) -> Iterator[Result]:
-    made = paper_recipe(kind, options, precision="bf16")
+    step_recipe = paper_recipe(kind, options, precision="bf16")
     on_gpu = options.device == "cuda"
     rate = partial(
         images_per_second,
-        made,
+        step_recipe,
         setting=ProbeSettings(1, on_gpu, on_gpu),
         seconds=options.pick(10.0, 0.2),
     )
     rates = rates_until_no_gain(rate, options.pick(cores(), 2))
     most = max(rates)
-    told = ", ".join(f"{count}: {found:,.0f}" for count, found in rates.items())
-    note = f"{most} trials, each a process of its own; images/s by trials at once: {told}"
+    by_count = ", ".join(f"{count}: {each:,.0f}" for count, each in rates.items())
+    note = f"{most} trials, each a process of its own; images/s by trials at once: {by_count}"
     packed, alone = [rates[most]], [rates[1]]
     name = f"gpu_sharing.{kind}"
     yield result(name, "images/s", packed, alone, against=_ALONE, goal=_GAIN[kind], note=note)
-    yield share(f"{name}.share", made, packed, options).model_copy(update={"goal": _SHARE})
+    yield share(f"{name}.share", step_recipe, packed, options).model_copy(update={"goal": _SHARE})
 
 
 if __name__ == "__main__":

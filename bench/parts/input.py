@@ -81,7 +81,7 @@ def _feed(images: ImageSet, device: torch.device) -> Callable[[], float]:
     rows, epochs = np.flatnonzero(~images.is_val), count(1)
 
     def epoch() -> int:
-        seen = sum(share.images for share in feed.training(rows, next(epochs)))
+        seen = sum(share.num_real for share in feed.training(rows, next(epochs)))
         wait(device)
         return seen
 

@@ -24,16 +24,16 @@ def measure(options: Options) -> Iterator[Result]:
     with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
         path = _study(Path(folder), options.tiny)
         for number in range(options.pick(min(options.rounds, 2), 1)):
-            place = Path(folder) / str(number)
-            run = runs.study(path, place)
-            trials = pq.read_table(place / "results" / "trials.parquet").to_pylist()
+            folder_of_run = Path(folder) / str(number)
+            run = runs.study(path, folder_of_run)
+            trials = pq.read_table(folder_of_run / "results" / "trials.parquet").to_pylist()
             stages, lanes = len(trials), 1 if gpu else cores()
             ours.append(run.wall)
-            # On a GPU networks are compiled in their first epoch, which is no training.
+            # On a GPU networks are compiled in their first epoch, which is not training.
             trained = run.trained - (run.first if gpu else 0.0)
             shares.append(trained / (lanes * run.wall))
             wasted.append(1 - shares[-1])
-            peers.append(_one_fit_a_stage(trials, place))
+            peers.append(_one_fit_a_stage(trials, folder_of_run))
     yield result(
         "makespan.quick", "s", ours, less_is_better=True, goal=at_most(180, 100),
         note=f"{stages} trials from the command's start to its tables",
@@ -70,21 +70,21 @@ def _study(folder: Path, tiny: bool) -> Path:
     return path
 
 
-def _one_fit_a_stage(trials: list[dict[str, Any]], place: Path) -> float:
+def _one_fit_a_stage(trials: list[dict[str, Any]], folder_of_run: Path) -> float:
     """Seconds a stage of the study, each stage a TorchTrainer of its own.
 
     Raises:
         RuntimeError: a fit did not end well.
     """
     chosen = [trial for kind in ("pretrain", "finetune") for trial in _two(trials, kind)]
-    path = place / "stages.json"
+    path = folder_of_run / "stages.json"
     path.write_text(json.dumps([json.loads(trial["recipe"]) for trial in chosen]))
     command = [
         "-m",
         "bench.peers.ray_train_script",
         str(path),
-        str(place / "cache"),
-        str(place / "fits"),
+        str(folder_of_run / "cache"),
+        str(folder_of_run / "fits"),
     ]
     seconds: list[float] = json.loads(runs.call(command)[1].strip().splitlines()[-1])
     pretrain, finetune = sum(seconds[:2]) / 2, sum(seconds[2:]) / 2

@@ -21,18 +21,18 @@ _AGAINST = "torchrun of a plain script with the same fit, one process"
 
 
 def measure(options: Options) -> Iterator[Result]:
-    """What every further trial costs, by executor, beside a torchrun for each trial."""
+    """Cost of every further trial, by executor, beside a torchrun for each trial."""
     with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
         rounds = options.pick(min(options.rounds, 2), 1)
         for executor, more in (("inline", 8), ("train", 2)):
             ours, theirs, starts = [], [], []
             for number in range(rounds):
-                place = Path(folder) / f"{executor}-{number}"
-                first = runs.study(_study(executor, 1), place / "one")
-                several = runs.study(_study(executor, 1 + more), place / "several")
+                round_folder = Path(folder) / f"{executor}-{number}"
+                first = runs.study(_study(executor, 1), round_folder / "one")
+                several = runs.study(_study(executor, 1 + more), round_folder / "several")
                 starts.append(first.overhead)
                 ours.append((several.overhead - first.overhead) / more)
-                theirs.append(_alone(place / "alone"))
+                theirs.append(_alone(round_folder / "alone"))
             yield result(
                 f"overhead.{executor}", "s", ours, theirs, less_is_better=True, against=_AGAINST,
                 note=f"a further trial of one worker, one at a time: (a run of {1 + more} trials - "

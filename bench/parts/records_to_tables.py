@@ -79,7 +79,7 @@ def _study(trials: int) -> tuple[StudySpec, TrialGraph]:
 
 
 def _write_store(graph: TrialGraph, folder: Path, rows: int) -> None:
-    """What finished trials leave behind but for their weights, straight to the disk."""
+    """Write the records of finished trials, but for their weights, straight to the disk."""
     done = Outcome(
         state="done", finished_at="2024-01-01T00:00:00+00:00", wall_seconds=1.0,
         weights_sha256=_WEIGHTS, provenance={"commit": _WEIGHTS},

@@ -1,4 +1,4 @@
-"""How cost grows with images, with trials and with workers."""
+"""Growth of cost with images, with trials and with workers."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -87,13 +87,15 @@ def _plan(study: StudySpec) -> Board:
 def _workers(options: Options) -> Iterator[Result]:
     """DDP ranks of one thread each, the global batch unchanged."""
     batch, steps = options.pick((64, 32), (4, 2))
-    made = recipe("quick", "pretrain", batch, steps, epochs=options.pick(3, 2)).model_dump_json()
+    step_recipe = recipe(
+        "quick", "pretrain", batch, steps, epochs=options.pick(3, 2)
+    ).model_dump_json()
     counts = sorted({1, 2, cores()} & set(range(1, cores() + 1)))
     rates: dict[int, list[float]] = {count: [] for count in counts}
     with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
         for _ in range(options.pick(options.rounds, 1)):
             for count in counts:
-                rates[count].append(runs.torchrun(made, Path(folder), count, 1).rate)
+                rates[count].append(runs.torchrun(step_recipe, Path(folder), count, 1).rate)
     for count in counts:
         yield result(
             f"scaling.workers.{count}", "images/s", rates[count], rates[1] if count > 1 else [],

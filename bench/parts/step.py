@@ -50,34 +50,36 @@ KINDS: tuple[Kind, ...] = ("pretrain", "finetune")
 def _of(size: str, kind: Kind, window: tuple[int, int], options: Options) -> Iterator[Result]:
     """Images a second beside the plain loop's, and the share of the matrix rate."""
     device = torch.device(options.device)
-    made = recipe(size, kind, *window)
-    images = images_of(made)
+    step_recipe = recipe(size, kind, *window)
+    images = images_of(step_recipe)
     rates = alternate(
-        options.rounds, partial(ours, made, images, device), partial(theirs, made, images, device)
+        options.rounds,
+        partial(ours, step_recipe, images, device),
+        partial(theirs, step_recipe, images, device),
     )
-    note = f"fp32, batch {made.train.batch_size}: {HOW}"
+    note = f"fp32, batch {step_recipe.train.batch_size}: {HOW}"
     name, goal = f"step.{size}.{kind}", at_least(1.0, 1.1)
     row = result(name, "images/s", *rates, against=PLAIN, goal=goal, note=note)
     yield if_compiled(row, device)
-    yield if_compiled(share(f"{name}.share", made, rates[0], options), device)
+    yield if_compiled(share(f"{name}.share", step_recipe, rates[0], options), device)
 
 
 def if_compiled(row: Result, device: torch.device) -> Result:
     """A row about `ours`: on a GPU no figure if that did not run compiled, as trials there do."""
     if device.type != "cuda":
         return row
-    if (found := status(device)) != "yes":
-        why = f"torch.compile was asked for; compiled: {found}"
+    if (compiled := status(device)) != "yes":
+        why = f"torch.compile was requested; compiled: {compiled}"
         return not_measured(row.name, row.unit, why, against=row.against, goal=row.goal)
     graphs = f"graphs compiled so far: {compilations()['graphs']}"
     return row.model_copy(update={"note": "; ".join(filter(None, (row.note, graphs)))})
 
 
-def share(name: str, made: Recipe, rates: list[float], options: Options) -> Result:
+def share(name: str, step_recipe: Recipe, rates: list[float], options: Options) -> Result:
     """Arithmetic of a training step over what large matrix products reach."""
-    kind = torch.bfloat16 if made.train.precision == "bf16" else torch.float32
+    kind = torch.bfloat16 if step_recipe.train.precision == "bf16" else torch.float32
     ceiling = max(matrix_rate(torch.device(options.device), kind, options.tiny))
-    each = flops(made, images_of(made)) / 1e12
+    each = flops(step_recipe, images_of(step_recipe)) / 1e12
     shares = [rate * each / ceiling for rate in rates]
     goal = at_least(0.25, 0.33, of="value") if options.device == "cuda" else None
     note = (
@@ -87,25 +89,25 @@ def share(name: str, made: Recipe, rates: list[float], options: Options) -> Resu
     return result(name, "share", shares, goal=goal, note=note)
 
 
-def images_of(made: Recipe) -> ImageSet:
+def images_of(step_recipe: Recipe) -> ImageSet:
     """The recipe's images."""
-    each = made.data.train_per_class
+    each = step_recipe.data.train_per_class
     assert each is not None
-    return embedded.image_set(made.data.image_size, each * embedded.CLASSES)
+    return embedded.image_set(step_recipe.data.image_size, each * embedded.CLASSES)
 
 
-def ours(made: Recipe, images: ImageSet, device: torch.device) -> float:
+def ours(step_recipe: Recipe, images: ImageSet, device: torch.device) -> float:
     """Images a second of `fit`'s last epoch, which ends with the device's work."""
     # As a run trains: compiled on a GPU.
     context = LocalContext(device=device, compiled=device.type == "cuda")
-    fit(made, images, context)
+    fit(step_recipe, images, context)
     row = context.rows[-1]
     return row.train_images / row.train_seconds
 
 
-def theirs(made: Recipe, images: ImageSet, device: torch.device) -> float:
+def theirs(step_recipe: Recipe, images: ImageSet, device: torch.device) -> float:
     """Images a second of the plain loop's last epoch."""
-    return float((~images.is_val).sum()) / plain_loop.epoch_seconds(made, images, device)
+    return float((~images.is_val).sum()) / plain_loop.epoch_seconds(step_recipe, images, device)
 
 
 def _against_timm(options: Options, device: torch.device) -> Result:
@@ -114,12 +116,12 @@ def _against_timm(options: Options, device: torch.device) -> Result:
     what = "timm's ViT of the same trunk: width 192, 12 blocks, 6 heads, 65 tokens, no U-Net"
     if (version := timm_version()) is None:
         return not_measured(name, unit, "timm is not installed", against=what)
-    made = recipe("paper", "finetune", *options.pick(_SIZES[options.device]["paper"], _TINY))
-    images = images_of(made)
-    each = flops(made, images) / 1e9
-    peer, peer_each = timm_rates(made, images, device)
+    step_recipe = recipe("paper", "finetune", *options.pick(_SIZES[options.device]["paper"], _TINY))
+    images = images_of(step_recipe)
+    each = flops(step_recipe, images) / 1e9
+    peer, peer_each = timm_rates(step_recipe, images, device)
     peer()  # warms up
-    rates = alternate(options.rounds, lambda: ours(made, images, device) * each, peer)
+    rates = alternate(options.rounds, lambda: ours(step_recipe, images, device) * each, peer)
     note = (
         f"timm {version}; not equal work, so arithmetic is compared and not images: "
         f"{each:.2f} GFLOP an image with the convolutions, {peer_each:.2f} without"

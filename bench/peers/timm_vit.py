@@ -18,14 +18,14 @@ from model.data.image_set import ImageSet
 
 def timm_version() -> str | None:
     """The installed version, or None."""
-    found = importlib.util.find_spec("timm")
-    return importlib.metadata.version("timm") if found else None
+    installed = importlib.util.find_spec("timm")
+    return importlib.metadata.version("timm") if installed else None
 
 
 def timm_rates(
     recipe: Recipe, images: ImageSet, device: torch.device
 ) -> tuple[Callable[[], float], float]:
-    """What measures GFLOP/s of an epoch of finetuning timm's ViT, and its GFLOP an image."""
+    """A function that measures GFLOP/s of finetuning timm's ViT, and its GFLOP an image."""
     side, classes = recipe.data.image_size, len(images.class_names)
     given = torch.rand(2, 3, side, side)
     each = flops.count(_vit(side, classes), given, torch.rand(2, classes)) / 2e9

@@ -1,4 +1,4 @@
-"""How well hidden pixels are restored without learning: what a trained network must beat."""
+"""Restorations of hidden pixels without learning: what a trained network must beat."""
 
 import torch
 from torch import Tensor
@@ -42,7 +42,7 @@ def fill_losses(images: Tensor, visible: Tensor, patch_size: int) -> dict[str, f
         ValueError: no images.
     """
     if not len(images):
-        raise ValueError("yardsticks of no images")
+        raise ValueError("naive fills of no images")
     total = dict.fromkeys(("zero", "mean", "gaussian"), 0.0)
     pairs = zip(torch.split(images, _CHUNK), torch.split(visible, _CHUNK), strict=True)
     for part, seen in pairs:

@@ -19,13 +19,13 @@ COUNT = 4
 
 
 def chosen_positions(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Which images are shown: evenly spaced over the validation images in order of class.
+    """Positions of the images to show: evenly spaced over the validation images by class.
 
     Args:
         labels: (n,) classes of the validation images.
 
     Returns:
-        At most COUNT places among them, all different, in ascending order.
+        At most COUNT positions among them, all different, in ascending order.
     """
     by_class = np.argsort(labels, kind="stable")
     steps = np.linspace(0, len(labels) - 1, min(COUNT, len(labels))).round().astype(np.int64)
@@ -48,11 +48,12 @@ def reconstructions(
     from model.objectives.objectives import Batch, Reconstruction
 
     val = split(image_set, recipe.data).val
-    places = chosen_positions(image_set.labels[val])
-    rows = val[places]
+    positions = chosen_positions(image_set.labels[val])
+    rows = val[positions]
     originals = torch.from_numpy(image_set.images[rows])  # (N, 3, S, S) uint8
-    labels, samples, order = map(torch.from_numpy, (image_set.labels[rows], rows, places))
-    batch = Batch(originals.float() / 255, labels, samples, None, order)
+    columns = image_set.labels[rows], rows, positions
+    labels, sample_ids, served = map(torch.from_numpy, columns)
+    batch = Batch(originals.float() / 255, labels, sample_ids, None, served)
     objective = Reconstruction(recipe, len(image_set.class_names)).eval()
     try:
         objective.load_state_dict(safetensors.torch.load(weights))

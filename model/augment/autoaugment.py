@@ -46,7 +46,7 @@ class _Policy(NamedTuple):
 
 
 def augment(
-    images: Tensor, config: AugmentConfig, seed: int, epoch: int, samples: Tensor
+    images: Tensor, config: AugmentConfig, seed: int, epoch: int, sample_ids: Tensor
 ) -> Tensor:
     """Augment each image by its own draw, a function of (seed, epoch, sample).
 
@@ -56,7 +56,7 @@ def augment(
 
     Args:
         images: (N, 3, S, S) uint8; left unchanged.
-        samples: (N,) int64, indices of images in their whole set. Keep them on the CPU: which
+        sample_ids: (N,) int64, indices of images in their whole set. Keep them on the CPU: which
             images form a group is worked out there.
 
     Returns:
@@ -67,20 +67,20 @@ def augment(
     """
     if images.dtype != torch.uint8:
         raise TypeError(f"augment needs uint8 images, not {images.dtype}")
-    samples = samples.cpu()
+    sample_ids = sample_ids.cpu()
     if config.policy != "none":
         policy = _imagenet(config.policy)
-        images = _autoaugment(images, policy, _draw(policy, seed, epoch, samples))
+        images = _autoaugment(images, policy, _draw(policy, seed, epoch, sample_ids))
     if config.flip:
-        mirrored = uniform(seed, Stream.FLIP, epoch, samples, 1) < 0.5  # (N, 1)
+        mirrored = uniform(seed, Stream.FLIP, epoch, sample_ids, 1) < 0.5  # (N, 1)
         chosen = to_device(mirrored, images.device)[:, :, None, None]
         images = torch.where(chosen, images.flip(-1), images)
     return images
 
 
-def _draw(policy: _Policy, seed: int, epoch: int, samples: Tensor) -> Tensor:
+def _draw(policy: _Policy, seed: int, epoch: int, sample_ids: Tensor) -> Tensor:
     """Codes of the two operations of each sample: (N,) -> (N, 2) int64."""
-    numbers = uniform(seed, Stream.AUGMENT, epoch, samples, 5)  # sub-policy, 2 coins, 2 signs
+    numbers = uniform(seed, Stream.AUGMENT, epoch, sample_ids, 5)  # sub-policy, 2 coins, 2 signs
     chosen = (numbers[:, 0] * len(policy.chances)).long()
     applied = numbers[:, 1:3] <= policy.chances[chosen]
     negated = (numbers[:, 3:5] <= 0.5).long()

@@ -15,7 +15,7 @@ class AugmentedCache:
     """The parts of one stream of augmented images, up to a limit.
 
     Nothing is dropped to make room: trials walk through a stream from its beginning, so what comes
-    first is what the next one asks for first.
+    first is what the next one needs first.
 
     Args:
         limit: bytes to keep.
@@ -27,19 +27,20 @@ class AugmentedCache:
         self._kept: dict[Hashable, Tensor] = {}
 
     def get(self, stream: Hashable, part: Hashable, make: Callable[[], Tensor]) -> Tensor:
-        """A part of a stream, made if it is not kept; not to be changed.
+        """A part of a stream, made unless it is kept. The caller must not change it.
 
         Args:
-            stream: all that the stream's images depend on; another one takes this one's place.
-            part: which images of it.
+            stream: all that the stream's images depend on; a new one replaces the one before.
+            part: names some of its images.
+            make: makes them.
         """
         if stream != self._stream:
             self._stream, self._kept = stream, {}
         if part not in self._kept:
-            made = make()
-            if self._used + made.nbytes > self._limit:
-                return made
-            self._kept[part] = made
+            images = make()
+            if self._used + images.nbytes > self._limit:
+                return images
+            self._kept[part] = images
         return self._kept[part]
 
     @property

@@ -23,10 +23,10 @@ def equalize(images: Tensor) -> Tensor:
     channels = images.flatten(0, 1).flatten(1)  # (R, P), R = N * C
     rows, pixels = channels.shape
     first = torch.arange(0, rows * _LEVELS, _LEVELS, dtype=torch.int32)[:, None]
-    places = (channels.int() + first).flatten()  # each pixel's own counter
-    counts = torch.bincount(places, minlength=rows * _LEVELS).view(rows, _LEVELS)
+    counters = (channels.int() + first).flatten()  # each pixel's own counter
+    counts = torch.bincount(counters, minlength=rows * _LEVELS).view(rows, _LEVELS)
     table = _table(counts, pixels)
-    return table.flatten().index_select(0, places).view_as(images)
+    return table.flatten().index_select(0, counters).view_as(images)
 
 
 def _table(counts: Tensor, pixels: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every configuration has in common."""
+"""The base of every configuration."""
 
 from typing import Annotated
 

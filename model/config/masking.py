@@ -1,4 +1,4 @@
-"""What is hidden of an image, and what stands in its place."""
+"""Masks: the squares of an image that are hidden, and what they show instead."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from model.config.base import Config, PositiveInt
 
 
 class MaskConfig(Config):
-    """Which squares of the image are hidden, and what stands in their place."""
+    """Squares of the image to hide, and what they show instead."""
 
     patch_size: PositiveInt = 4
     """Side of one hidden square in pixels; must divide the image's side."""
@@ -20,5 +20,5 @@ class MaskConfig(Config):
     number in rectangular blocks (BEiT) | nothing hidden (plain autoencoding) | as bernoulli, from
     one generator seeded 0 that advances from image to image (the public UVCGANv2 code)."""
     fill: Literal["zero", "mean", "noise", "learned"] = "zero"
-    """What stands in hidden pixels: black (the paper) | the mean colour of the visible ones |
+    """Content of hidden pixels: black (the paper) | the mean colour of the visible ones |
     uniform noise | one learned colour."""

@@ -1,8 +1,8 @@
 """Recipes: everything that changes the result of one trial, as frozen, strictly checked values.
 
 A recipe is plain data. It imports neither torch nor ray, so that a study can be checked and
-planned on any machine. Whatever does not change the result (workers, device, where the images
-lie) is no part of it: see `orchestrator.study.runtime.Runtime`.
+planned on any machine. Whatever does not change the result (workers, device, the folder of
+the images) is not part of it: see `orchestrator.study.runtime.Runtime`.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -22,7 +22,7 @@ class _Recipe(Config):
     model: ModelConfig = ModelConfig()
 
     def public(self) -> dict[str, Any]:
-        """The recipe as JSON without the place of its images, which is nobody else's business."""
+        """The recipe as JSON without the path of its images, which is private."""
         return self.model_dump(mode="json", exclude={"data": {"path"}})
 
     @model_validator(mode="after")

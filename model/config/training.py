@@ -1,4 +1,4 @@
-"""How a stage is trained: batches, optimiser, schedule, augmentation."""
+"""Training of a stage: batches, optimiser, schedule, augmentation."""
 
 from typing import Annotated, Literal, Self
 
@@ -32,23 +32,23 @@ class ScheduleConfig(Config):
     final_lr: Annotated[float, Field(ge=0)] = 5e-5
     """Learning rate that the decay ends at."""
     decay: Literal["linear", "cosine", "step"] = "linear"
-    """How the rate falls to `final_lr`; `step` drops there at once, where the decay begins."""
+    """Shape of the fall to `final_lr`; `step` drops there at once, where the decay begins."""
     per: Literal["step", "epoch"] = "step"
     """Whether the rate changes at every step or at every epoch."""
 
 
 class AugmentConfig(Config):
-    """What happens to a training image before it is masked or classified."""
+    """Augmentation of a training image, before it is masked or classified."""
 
     policy: Literal["autoaugment", "autoaugment-grey", "none"] = "autoaugment"
-    """torchvision's AutoAugment ImageNet policy (Cubuk 2019) on uint8, drawn for each image. What
-    rotating and shearing lay bare is black, or grey 128 as in Cubuk's own code."""
+    """torchvision's AutoAugment ImageNet policy (Cubuk 2019) on uint8, drawn for each image. The
+    corners that rotating and shearing expose are black, or grey 128 as in Cubuk's own code."""
     flip: bool = False
     """Mirror half of the images, after the policy (the paper does not)."""
 
 
 class TrainConfig(Config):
-    """What both kinds of trial share; the defaults are the paper's."""
+    """Settings that both kinds of trial share; the defaults are the paper's."""
 
     epochs: PositiveInt = 50
     batch_size: PositiveInt = 128

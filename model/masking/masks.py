@@ -1,4 +1,4 @@
-"""Which squares of an image are hidden, and what stands in their place.
+"""Masks: the hidden squares of an image, and what they show instead.
 
 Masks are keyed by (seed, stream, epoch, sample): an image's mask is the same whatever batch,
 worker or device it is in. True means visible everywhere.
@@ -17,7 +17,7 @@ _LEAST_SHARE = 16 / 196  # smallest rectangle as a share of the grid: BEiT's 16 
 _LEAST_ASPECT = 0.3  # height over width is log-uniform between this and its inverse
 
 
-def visible(config: MaskConfig, side: int, key: Key, samples: Tensor) -> Tensor:
+def visible(config: MaskConfig, side: int, key: Key, sample_ids: Tensor) -> Tensor:
     """Draw the visible pixels of each sample.
 
     The grid starts at pixel (0, 0). `bernoulli` hides each patch on its own with chance `ratio`
@@ -27,16 +27,16 @@ def visible(config: MaskConfig, side: int, key: Key, samples: Tensor) -> Tensor:
 
     Args:
         side: side S of the square images in pixels.
-        samples: (N,) int64, indices of images in their whole set.
+        sample_ids: (N,) int64, indices of images in their whole set.
 
     Returns:
-        (N, 1, S, S) bool on the device of `samples`; only `block` makes the host wait for it.
+        (N, 1, S, S) bool on the device of `sample_ids`; only `block` makes the host wait for it.
 
     Raises:
         ValueError: the patch size does not divide the side, or the mode is `uvcgan2`.
     """
     per_side = patches_per_side(config, side)
-    return to_pixels(_visible_patches(config, per_side, key, samples), config.patch_size)
+    return to_pixels(_visible_patches(config, per_side, key, sample_ids), config.patch_size)
 
 
 def fill(
@@ -44,7 +44,7 @@ def fill(
     visible: Tensor,
     config: MaskConfig,
     key: Key,
-    samples: Tensor,
+    sample_ids: Tensor,
     colour: Tensor | None = None,
 ) -> Tensor:
     """Replace the hidden pixels.
@@ -53,17 +53,17 @@ def fill(
         images: (N, C, S, S) float in [0, 1].
         visible: (N, 1, S, S) bool.
         key: names the noise of `fill="noise"`; give it another stream than the mask's.
-        samples: (N,) int64, indices of images in their whole set.
+        sample_ids: (N,) int64, indices of images in their whole set.
         colour: (C,) learned colour, used by `fill="learned"` only; gradients reach it.
 
     Returns:
         (N, C, S, S), visible pixels unchanged. `mean` is the mean colour of the image's visible
-        pixels, since that of the whole image would tell what is hidden.
+        pixels, since that of the whole image would give away what is hidden.
 
     Raises:
         ValueError: `fill="learned"` without a colour.
     """
-    return torch.where(visible, images, _filler(images, visible, config, key, samples, colour))
+    return torch.where(visible, images, _filler(images, visible, config, key, sample_ids, colour))
 
 
 def mean_colour(images: Tensor, visible: Tensor) -> Tensor:
@@ -93,21 +93,23 @@ def to_pixels(grid: Tensor, patch: int) -> Tensor:
     return squares.reshape(num, 1, side * patch, side * patch)
 
 
-def _visible_patches(config: MaskConfig, per_side: int, key: Key, samples: Tensor) -> Tensor:
+def _visible_patches(config: MaskConfig, per_side: int, key: Key, sample_ids: Tensor) -> Tensor:
     """(N, G, G) bool."""
-    shape = (len(samples), per_side, per_side)
+    shape = (len(sample_ids), per_side, per_side)
     count = round(config.ratio * per_side**2)
     match config.mode:
         case "none":
-            return torch.ones(shape, dtype=torch.bool, device=samples.device)
+            return torch.ones(shape, dtype=torch.bool, device=sample_ids.device)
         case "bernoulli":
-            return uniform(*key, samples, per_side**2).view(shape) > config.ratio
+            return uniform(*key, sample_ids, per_side**2).view(shape) > config.ratio
         case "exact":
-            return ~_lowest(uniform(*key, samples, per_side**2), count).view(shape)
+            return ~_lowest(uniform(*key, sample_ids, per_side**2), count).view(shape)
         case "block":
-            return ~_blocks(per_side, count, key, samples).view(shape)
+            return ~_blocks(per_side, count, key, sample_ids).view(shape)
         case "uvcgan2":
-            raise ValueError("masks of mode 'uvcgan2' go by place: see masking.uvcgan2_stream")
+            raise ValueError(
+                "masks of mode 'uvcgan2' depend on positions: see masking.uvcgan2_stream"
+            )
         case mode:
             assert_never(mode)
 
@@ -118,11 +120,11 @@ def _lowest(numbers: Tensor, count: int) -> Tensor:
     return torch.zeros_like(numbers, dtype=torch.bool).scatter_(1, chosen, True)
 
 
-def _blocks(per_side: int, count: int, key: Key, samples: Tensor) -> Tensor:
+def _blocks(per_side: int, count: int, key: Key, sample_ids: Tensor) -> Tensor:
     """Exactly `count` patches of each row, in rectangles: (N, P) bool, True = hidden."""
     patches = per_side**2
-    numbers = uniform(*key, samples, 4 * _ROUNDS + patches)
-    hidden = torch.zeros(len(samples), patches, dtype=torch.bool, device=samples.device)
+    numbers = uniform(*key, sample_ids, 4 * _ROUNDS + patches)
+    hidden = torch.zeros(len(sample_ids), patches, dtype=torch.bool, device=sample_ids.device)
     for shape in torch.split(numbers[:, : 4 * _ROUNDS], 4, dim=1):
         missing = count - hidden.sum(dim=1)  # (N,)
         if not missing.any():
@@ -147,10 +149,10 @@ def _rectangles(per_side: int, missing: Tensor, numbers: Tensor) -> Tensor:
     return (rows[:, :, None] & columns[:, None, :]).flatten(1)
 
 
-def _span(place: Tensor, length: Tensor, per_side: int) -> Tensor:
-    """Where a run of `length` cells lies, its start uniform: (N,), (N,) -> (N, G) bool."""
-    start = (place * (per_side - length + 1)).floor()[:, None]
-    cells = torch.arange(per_side, device=place.device)
+def _span(offset: Tensor, length: Tensor, per_side: int) -> Tensor:
+    """A run of `length` cells; `offset` in [0, 1) picks its start: (N,), (N,) -> (N, G) bool."""
+    start = (offset * (per_side - length + 1)).floor()[:, None]
+    cells = torch.arange(per_side, device=offset.device)
     return (cells >= start) & (cells < start + length[:, None])
 
 
@@ -159,17 +161,17 @@ def _filler(
     visible: Tensor,
     config: MaskConfig,
     key: Key,
-    samples: Tensor,
+    sample_ids: Tensor,
     colour: Tensor | None,
 ) -> Tensor:
-    """What hidden pixels show, in a shape that broadcasts to (N, C, S, S)."""
+    """Content of hidden pixels, in a shape that broadcasts to (N, C, S, S)."""
     match config.fill:
         case "zero":
             return images.new_zeros(())
         case "mean":
             return mean_colour(images, visible)
         case "noise":
-            numbers = uniform(*key, samples, images.shape[1:].numel())
+            numbers = uniform(*key, sample_ids, images.shape[1:].numel())
             return numbers.view(images.shape).to(images.dtype)
         case "learned":
             if colour is None:

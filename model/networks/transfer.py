@@ -1,4 +1,4 @@
-"""Start a network from its parent: the whole generator, strictly by name."""
+"""Transfer of weights from a parent: the whole generator, strictly by name."""
 
 from collections.abc import Mapping
 
@@ -22,9 +22,8 @@ def load_parent_weights(network: Generator | Classifier, weights: Mapping[str, T
     Raises:
         ValueError: a name is missing or unexpected, or a shape differs; names both sides.
     """
-    generator = network.generator if isinstance(network, Classifier) else network
-    expected = generator.state_dict()
-    problems = _differences(weights, expected)
+    generator = network.trunk
+    problems = _differences(weights, generator.state_dict())
     if problems:
         raise ValueError(f"the parent's weights do not fit the network: {'; '.join(problems)}")
     generator.load_state_dict(weights)
@@ -32,7 +31,7 @@ def load_parent_weights(network: Generator | Classifier, weights: Mapping[str, T
 
 def _differences(parent: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> list[str]:
     """One phrase for each kind of difference, each with its names and shapes."""
-    found = {
+    names_by_kind = {
         "only in the parent": [
             f"{name} {_shape(weight)}" for name, weight in parent.items() if name not in network
         ],
@@ -46,7 +45,9 @@ def _differences(parent: Mapping[str, Tensor], network: Mapping[str, Tensor]) ->
         ],
     }
     return [
-        f"{kind}: {listed(items, _MAX_LISTED, ' | ')}" for kind, items in found.items() if items
+        f"{kind}: {listed(items, _MAX_LISTED, ' | ')}"
+        for kind, items in names_by_kind.items()
+        if items
     ]
 
 

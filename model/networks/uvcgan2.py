@@ -92,7 +92,7 @@ class Transformer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Everything behind the transformer's tokens: the part that a classifier never runs.
+    """All that follows the transformer's tokens: the part that a classifier never runs.
 
     Args:
         config: widths and channels.
@@ -141,7 +141,7 @@ class Generator(nn.Module):
         image_size: side S of the images in pixels.
 
     Raises:
-        ValueError: `image_size` is no multiple of 2^scales.
+        ValueError: `image_size` is not a multiple of 2^scales.
     """
 
     def __init__(self, config: ModelConfig, image_size: int) -> None:
@@ -154,6 +154,11 @@ class Generator(nn.Module):
         self.transformer = Transformer(config, side)
         self.decoder = Decoder(config, side)
         _initialise(self, config.init)
+
+    @property
+    def trunk(self) -> "Generator":
+        """The part whose weights are handed from trial to trial: all of it."""
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Restore images: (N, 3, S, S) in [0, 1] -> (N, 3, S, S) in [0, 1]."""
@@ -180,7 +185,7 @@ class Classifier(nn.Module):
         num_classes: classes.
 
     Raises:
-        ValueError: `image_size` is no multiple of 2^scales.
+        ValueError: `image_size` is not a multiple of 2^scales.
     """
 
     def __init__(self, config: ModelConfig, image_size: int, num_classes: int) -> None:
@@ -190,6 +195,11 @@ class Classifier(nn.Module):
         norm = nn.LayerNorm(config.features) if config.head_norm else nn.Identity()
         self.head = nn.Sequential(norm, nn.Linear(config.features, num_classes))
         _initialise(self.head, config.init)
+
+    @property
+    def trunk(self) -> Generator:
+        """The part whose weights are handed from trial to trial: all but the head."""
+        return self.generator
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits: (N, 3, S, S) in [0, 1] -> (N, num_classes)."""

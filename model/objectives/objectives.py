@@ -1,9 +1,10 @@
-"""The two kinds of trial: a network, its loss, and what is measured of one image.
+"""Objectives of the two kinds of trial: a network, its loss, and what is measured of one image.
 
 An objective's forward pass gives one number an image instead of a batch's mean: sums over images
 can be added over workers of unequal shares, a mean of means can not.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -20,12 +21,12 @@ from model.rng import Key, Stream, held_out
 
 
 class Scores(NamedTuple):
-    """What an objective measures of each image."""
+    """Measurements of each image."""
 
     loss: Tensor
     """(N,) float: the image's loss."""
     correct: Tensor | None
-    """(N,) bool: whether its class was named; None where no class is."""
+    """(N,) bool: whether its class was predicted; None where no class is."""
 
 
 class Batch(NamedTuple):
@@ -35,13 +36,13 @@ class Batch(NamedTuple):
     """(N, 3, S, S) float in [0, 1], augmented in training."""
     labels: Tensor
     """(N,) int64 class numbers."""
-    samples: Tensor
-    """(N,) int64 indices in the whole set: they key the masks."""
+    sample_ids: Tensor
+    """(N,) int64, indices of images in their whole set: they key the masks."""
     epoch: int | None
     """Epoch of training; None for held-out images, whose masks never change."""
-    places: Tensor
-    """(N,) int64 on the CPU: when each image comes, counted from 0 over all of the training, or
-    over one pass of held-out images."""
+    positions: Tensor
+    """(N,) int64 on the CPU, from 0: how many images are served before this one, in all epochs of
+    training so far, or in this pass of held-out images. Masks of mode `uvcgan2` depend on it."""
 
 
 class Reconstruction(nn.Module):
@@ -76,15 +77,15 @@ class Reconstruction(nn.Module):
         mask, side = self.recipe.train.mask, self.recipe.data.image_size
         if mask.mode == "uvcgan2":
             stream = self._streams[batch.epoch is None]
-            return to_device(stream.at(batch.places), batch.images.device)
+            return to_device(stream.at(batch.positions), batch.images.device)
         key = self._key(batch.epoch, Stream.MASK, Stream.VALIDATION_MASK)
-        return visible(mask, side, key, batch.samples)
+        return visible(mask, side, key, batch.sample_ids)
 
     def masked(self, batch: Batch, shown: Tensor) -> Tensor:
-        """What the network sees: (N, 3, S, S)."""
+        """The network's input: (N, 3, S, S)."""
         key = self._key(batch.epoch, Stream.FILL, Stream.VALIDATION_FILL)
         mask = self.recipe.train.mask
-        return fill(batch.images, shown, mask, key, batch.samples, self.colour)
+        return fill(batch.images, shown, mask, key, batch.sample_ids, self.colour)
 
     def _key(self, epoch: int | None, training: Stream, validation: Stream) -> Key:
         if epoch is None:
@@ -117,16 +118,20 @@ def build_objective(recipe: Recipe, num_classes: int) -> Objective:
     return Classification(recipe, num_classes)
 
 
-def start_from_parent(objective: Objective, weights: dict[str, Tensor]) -> None:
-    """Load a pretrain trial's network, strictly by name; what the parent learned besides stays.
+def start_from_parent(objective: Objective, weights: Mapping[str, Tensor]) -> None:
+    """Load a pretrain trial's network, strictly by name; its learned colour is not taken over.
 
     Raises:
         ValueError: names or shapes do not match; both sides are listed.
     """
-    prefix = "network."
-    network = {
-        name.removeprefix(prefix): value
+    load_parent_weights(objective.network, network_weights(weights))
+
+
+def network_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The network's share of an objective's weights, by the network's own names."""
+    prefix = "network."  # the attribute that every objective keeps its network in
+    return {
+        name.removeprefix(prefix): value.contiguous()
         for name, value in weights.items()
         if name.startswith(prefix)
     }
-    load_parent_weights(objective.network, network)

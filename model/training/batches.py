@@ -1,4 +1,4 @@
-"""Batches and tallies: which images a worker takes in which order, and what it adds up.
+"""Batches: which images a worker takes, in which order, and how much they weigh.
 
 Order, augmentation and masks are functions of (seed, epoch, sample), so that any number of workers,
 interrupted or not, sees the same global batches.
@@ -17,7 +17,7 @@ from model.augment.autoaugment import augment
 from model.augment.cache import AugmentedCache
 from model.config.recipe import Recipe
 from model.data.image_set import ImageSet
-from model.device import copied, to_device
+from model.device import copy_to_device, to_device
 from model.objectives.objectives import Batch
 from model.rng import Stream, uniform
 
@@ -26,22 +26,51 @@ _CHUNK = {"cpu": 1024, "cuda": 8192}
 _HELD_OUT_BATCH = {"cpu": 128, "cuda": 2048}
 
 
-Samples = npt.NDArray[np.int64]
+SampleIds = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Places in the order that images are served in, and the images that stand there."""
+
+    sample_ids: Tensor
+    """(n,) int64 on the CPU: indices of images in their whole set."""
+    positions: Tensor
+    """(n,) int64 on the CPU: see `Batch.positions`."""
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+    def __getitem__(self, rows: slice) -> "Slots":
+        return Slots(self.sample_ids[rows], self.positions[rows])
+
+    def batches(self, size: int) -> "list[Slots]":
+        """Runs of `size` slots; the last one may be shorter."""
+        return [self[start : start + size] for start in range(0, len(self), size)]
 
 
 class LocalBatch(NamedTuple):
     """One worker's part of a global batch."""
 
     batch: Batch
-    scale: float
+    loss_scale: float
     """Factor on the sum of its losses whose average over workers is the global batch's mean."""
-    images: int
-    """Images that count: 0 where the batch is smaller than the workers and one is lent."""
+    num_real: int
+    """Its images that count: all, or none. A worker that a batch smaller than the number of
+    workers leaves without an image borrows one, since every worker must take part in the step."""
+
+
+class _Part(NamedTuple):
+    """A `LocalBatch` before its images are fetched."""
+
+    slots: Slots
+    loss_scale: float
+    num_real: int
 
 
 @dataclass
 class BatchLoader:
-    """Serves one worker's shares; the images stay uint8 until they are used."""
+    """Serves one worker's batches; the images stay uint8 until they are used."""
 
     images: ImageSet
     recipe: Recipe
@@ -53,47 +82,56 @@ class BatchLoader:
     def __post_init__(self) -> None:
         on_gpu = self.device.type == "cuda"
         # A GPU holds the whole set; the CPU's workers share one memory map.
-        self._resident = copied(self.images.images, self.device) if on_gpu else None
+        self._resident = copy_to_device(self.images.images, self.device) if on_gpu else None
         self._labels = torch.from_numpy(np.array(self.images.labels)).to(self.device)
 
     @property
-    def whole(self) -> int:
-        """Images of this worker's share of a batch that is not the last."""
+    def full_size(self) -> int:
+        """Images of this worker's part of a batch that is not the last."""
         size = self.recipe.train.batch_size
         return len(range(self.rank, size, self.world_size))
 
-    def training(self, samples: Samples, epoch: int) -> Iterator[LocalBatch]:
-        """The epoch's shares, shuffled and augmented; the last batch may be partial."""
-        places = torch.arange(len(samples)) + (epoch - 1) * len(samples)
-        ordered = torch.stack([self._order(samples, epoch), places], dim=1)  # (N, 2)
-        batches = torch.split(ordered, self.recipe.train.batch_size)
-        shares = [self._own(batch) for batch in batches]
-        per_chunk = max(1, _CHUNK[self.device.type] // max(1, len(shares[0][0])))
-        for start in range(0, len(shares), per_chunk):
-            chunk = shares[start : start + per_chunk]
-            augmented = self._augmented(torch.cat([own[:, 0] for own, _, _ in chunk]), epoch)
-            images = torch.split(augmented, [len(own) for own, _, _ in chunk])
-            for (own, scale, count), pixels in zip(chunk, images, strict=True):
-                yield LocalBatch(self._batch(pixels, own, epoch), scale, count)
+    def training(self, sample_ids: SampleIds, epoch: int) -> Iterator[LocalBatch]:
+        """This worker's part of each batch of an epoch, shuffled and augmented.
 
-    def held_out(self, samples: Samples) -> Iterator[LocalBatch]:
-        """This worker's part of held-out images, as they are."""
-        ids, places = torch.from_numpy(samples), torch.arange(len(samples))
-        own = torch.stack([ids, places], dim=1)[self.rank :: self.world_size]
-        for part in torch.split(own, _HELD_OUT_BATCH[self.device.type]):
-            yield LocalBatch(self._batch(self._pixels(part[:, 0]), part, None), 1.0, len(part))
+        Args:
+            sample_ids: (N,) the training images.
+            epoch: from 1.
+        """
+        slots = self._shuffled(sample_ids, epoch)
+        parts = [self._part(batch) for batch in slots.batches(self.recipe.train.batch_size)]
+        per_chunk = max(1, _CHUNK[self.device.type] // len(parts[0].slots))
+        for start in range(0, len(parts), per_chunk):
+            yield from self._augmented_batches(parts[start : start + per_chunk], epoch)
 
-    def _order(self, samples: Samples, epoch: int) -> Tensor:
-        ids = torch.from_numpy(samples)
-        return ids[uniform(self.recipe.seed, Stream.SHUFFLE, epoch, ids, 1)[:, 0].argsort()]
+    def held_out(self, sample_ids: SampleIds) -> Iterator[LocalBatch]:
+        """This worker's part of held-out images, (N,), as they are."""
+        slots = Slots(torch.from_numpy(sample_ids), torch.arange(len(sample_ids)))
+        own = slots[self.rank :: self.world_size]
+        for part in own.batches(_HELD_OUT_BATCH[self.device.type]):
+            batch = self._batch(self._pixels(part.sample_ids), part, None)
+            yield LocalBatch(batch, 1.0, len(part))
 
-    def _own(self, batch: Tensor) -> tuple[Tensor, float, int]:
+    def _shuffled(self, sample_ids: SampleIds, epoch: int) -> Slots:
+        ids = torch.from_numpy(sample_ids)
+        order = uniform(self.recipe.seed, Stream.SHUFFLE, epoch, ids, 1)[:, 0].argsort()
+        first = (epoch - 1) * len(ids)
+        return Slots(ids[order], torch.arange(first, first + len(ids)))
+
+    def _part(self, batch: Slots) -> _Part:
         own = batch[self.rank :: self.world_size]
         if len(own):
-            return own, self.world_size / len(batch), len(own)
-        return batch[:1], 0.0, 0  # every worker must take part in the step; this one adds nothing
+            return _Part(own, self.world_size / len(batch), len(own))
+        return _Part(batch[:1], 0.0, 0)
+
+    def _augmented_batches(self, parts: list[_Part], epoch: int) -> Iterator[LocalBatch]:
+        augmented = self._augmented(torch.cat([part.slots.sample_ids for part in parts]), epoch)
+        pixels = torch.split(augmented, [len(part.slots) for part in parts])
+        for (slots, loss_scale, num_real), own in zip(parts, pixels, strict=True):
+            yield LocalBatch(self._batch(own, slots, epoch), loss_scale, num_real)
 
     def _augmented(self, ids: Tensor, epoch: int) -> Tensor:
+        """(n,) -> (n, 3, S, S) uint8."""
         config, seed = self.recipe.train.augment, self.recipe.seed
         if config.policy == "none":
             return augment(self._pixels(ids), config, seed, epoch, ids)
@@ -104,14 +142,14 @@ class BatchLoader:
         )
 
     def _pixels(self, ids: Tensor) -> Tensor:
+        """(n,) -> (n, 3, S, S) uint8."""
         if self._resident is not None:
             return self._resident[to_device(ids, self.device)]
         return torch.from_numpy(self.images.images[ids.numpy()])
 
-    def _batch(self, pixels: Tensor, own: Tensor, epoch: int | None) -> Batch:
-        """Images and (N, 2) int64: which they are, and when each comes."""
-        ids, places = own.unbind(1)
-        ids = to_device(ids, self.device)
+    def _batch(self, pixels: Tensor, slots: Slots, epoch: int | None) -> Batch:
+        """Images as the objective takes them; `pixels` is (n, 3, S, S) uint8."""
+        ids = to_device(slots.sample_ids, self.device)
         # Moved as bytes, a quarter of the traffic.
         images = pixels.contiguous(memory_format=torch.channels_last).float().div_(255)
-        return Batch(images, self._labels[ids], ids, epoch, places)
+        return Batch(images, self._labels[ids], ids, epoch, slots.positions)

@@ -1,8 +1,8 @@
 """torch.compile for the training step: at most one compilation of each kind of network.
 
-The network alone is compiled. Masks are made before it and losses behind it, so patch size and
+The network alone is compiled. Masks are made before it and losses after it, so patch size and
 mask ratio are inputs and never constants; every other shape (a last, partial batch; held-out
-images) runs as it is written.
+images) runs uncompiled.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +20,7 @@ def compile_in_place(network: nn.Module) -> None:
     """Have a network's forward and backward pass compiled when it is first run.
 
     On a GPU they are also captured as CUDA graphs. Parameters and their names stay. What Dynamo or
-    Inductor cannot compile runs as it is written, which `compilations` tells; an error while a CUDA
+    Inductor cannot compile runs uncompiled, and `compilations` counts it; an error while a CUDA
     graph is recorded is raised.
     """
     torch._dynamo.config.suppress_errors = True
@@ -31,12 +31,12 @@ def compile_in_place(network: nn.Module) -> None:
 
 
 def compilations() -> dict[str, int]:
-    """What this process compiled so far: its trials share it.
+    """Counts of what this process has compiled so far, for all of its trials.
 
     Returns:
-        `graphs`, which a network of a known kind adds nothing to; `refused`, functions that run as
-        they are written because they could not be compiled; `cudagraph_skips`, what was compiled
-        but is no CUDA graph, as all is on a CPU.
+        `graphs`, to which a network of a kind seen before adds nothing; `refused`, functions that
+        could not be compiled and run uncompiled; `cudagraph_skips`, compiled functions that are not
+        CUDA graphs, as all are on a CPU.
     """
     from torch._dynamo.utils import counters  # costs seconds
 
@@ -49,23 +49,23 @@ def compilations() -> dict[str, int]:
 
 
 def status(device: torch.device) -> str:
-    """Whether what this process was asked to compile for a device is compiled.
+    """Whether the networks that this process had to compile for a device are compiled.
 
     Returns:
-        `yes`, `no`, `in part`, or `without CUDA graphs`. Trials before are in it: they share the
-        functions that are compiled, or refused.
+        `yes`, `no`, `in part`, or `without CUDA graphs`. Earlier trials of the process count too:
+        they share the functions that were compiled or refused.
     """
-    found = compilations()
-    if not found["graphs"]:
+    counts = compilations()
+    if not counts["graphs"]:
         return "no"
-    if found["refused"]:
+    if counts["refused"]:
         return "in part"
-    skipped = device.type == "cuda" and found["cudagraph_skips"]
+    skipped = device.type == "cuda" and counts["cudagraph_skips"]
     return "without CUDA graphs" if skipped else "yes"
 
 
-def as_written() -> AbstractContextManager[object]:
-    """Networks run as they are written as long as the context lasts, compiled or not."""
+def uncompiled() -> AbstractContextManager[object]:
+    """A context in which compiled networks run uncompiled."""
     stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
     return stance
 

@@ -1,4 +1,4 @@
-"""What the training loop needs to know of the world, and the smallest world there is."""
+"""The training loop's view of its surroundings, and the smallest surroundings there are."""
 
 import copy
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ def on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 class TrainContext(Protocol):
-    """What `fit` needs to know of the world."""
+    """Everything that `fit` asks of its surroundings."""
 
     @property
     def rank(self) -> int:
@@ -52,7 +52,7 @@ class TrainContext(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where this worker trains."""
+        """The device that this worker trains on."""
 
     @property
     def compiled(self) -> bool:

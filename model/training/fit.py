@@ -1,6 +1,6 @@
 """The training loop as a library: `fit` trains one recipe and knows neither Ray nor the store.
 
-Whoever runs it gives a `TrainContext`: rank and device, where a checkpoint and the parent's weights
+The caller supplies a `TrainContext`: rank and device, where a checkpoint and the parent's weights
 come from, where rows and checkpoints go.
 """
 
@@ -19,8 +19,8 @@ from model.data.image_set import ImageSet, Splits, split
 from model.device import use_ieee
 from model.epoch_row import EpochRow
 from model.objectives.objectives import Objective, build_objective, start_from_parent
-from model.training.batches import BatchLoader, Samples
-from model.training.compilation import as_compiled, as_written, compile_in_place
+from model.training.batches import BatchLoader, SampleIds
+from model.training.compilation import as_compiled, compile_in_place, uncompiled
 from model.training.context import Checkpoint, TrainContext, on_cpu
 from model.training.metrics import RunningMetrics
 from model.training.schedule import learning_rate
@@ -46,10 +46,10 @@ def fit(recipe: Recipe, images: ImageSet, context: TrainContext) -> dict[str, Te
         compile_in_place(objective.network)
     splits = split(images, recipe.data)
     ranks = context.rank, context.world_size
-    feed = BatchLoader(images, recipe, *ranks, context.device, context.augmented)
+    loader = BatchLoader(images, recipe, *ranks, context.device, context.augmented)
     _agree(done, context)
     parallel = _parallel(objective, context)
-    trainer = _Trainer(recipe.train, objective, optimizer, feed, parallel, context.compiled)
+    trainer = _Trainer(recipe.train, objective, optimizer, loader, parallel, context.compiled)
     try:
         for epoch in range(done + 1, recipe.train.epochs + 1):
             row = trainer.epoch(epoch, splits)
@@ -64,7 +64,7 @@ def fit(recipe: Recipe, images: ImageSet, context: TrainContext) -> dict[str, Te
 def _initialise(
     objective: Objective, optimizer: torch.optim.Optimizer, context: TrainContext
 ) -> int:
-    """Give the network its weights and return the epochs already done. The order is important."""
+    """Give the network its weights and return the epochs already done; the order matters."""
     # 1. Go on with this trial.  2. Else start from the parent.  3. Else stay as drawn.
     if checkpoint := context.resume():
         objective.load_state_dict(checkpoint.weights)
@@ -76,7 +76,7 @@ def _initialise(
 
 
 def _agree(done: int, context: TrainContext) -> None:
-    """Make sure that all workers go on from one epoch: a file system may show them different ones.
+    """Check that all workers continue from one epoch: a file system may show them different ones.
 
     Raises:
         RuntimeError: they do not; raised on every rank.
@@ -113,12 +113,12 @@ def _parallel(objective: Objective, context: TrainContext) -> nn.Module:
 
 @dataclass
 class _Trainer:
-    """One recipe in the course of training."""
+    """A recipe while it is trained."""
 
     config: TrainConfig
     objective: Objective
     optimizer: torch.optim.Optimizer
-    feed: BatchLoader
+    loader: BatchLoader
     parallel: nn.Module
     """The objective as the gradient sees it: itself, or wrapped for several workers."""
     compiles: bool
@@ -136,8 +136,8 @@ class _Trainer:
         trained_at = time.perf_counter()
         held_out = {
             f"{name}_{metric}": value
-            for name, samples in (("dev", splits.dev), ("val", splits.val))
-            for metric, value in self._evaluate(samples, epoch, steps).items()
+            for name, sample_ids in (("dev", splits.dev), ("val", splits.val))
+            for metric, value in self._evaluate(sample_ids, epoch, steps).items()
         }
         return EpochRow(
             epoch=epoch,
@@ -151,38 +151,38 @@ class _Trainer:
             **held_out,
         )
 
-    def _train(self, epoch: int, steps: int, train: Samples) -> dict[str, Any]:
+    def _train(self, epoch: int, steps: int, train: SampleIds) -> dict[str, Any]:
         self.objective.train()
-        tally = RunningMetrics(self.feed.device)
-        for step, share in enumerate(self.feed.training(train, epoch), (epoch - 1) * steps):
+        metrics = RunningMetrics(self.loader.device)
+        for step, part in enumerate(self.loader.training(train, epoch), (epoch - 1) * steps):
             rate = self._rate(step, steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.zero_grad(set_to_none=True)
-            whole = len(share.batch.labels) == self.feed.whole
-            with self._autocast(), self._compiled(whole):
-                scores = self.parallel(share.batch)
-            # Workers hold unequal shares of the last batch and DDP averages over workers: this
-            # scale makes the average the gradient of the mean over the whole batch.
-            (scores.loss.sum() * share.scale).backward()
+            is_full = len(part.batch.labels) == self.loader.full_size
+            with self._autocast(), self._compiled(is_full):
+                scores = self.parallel(part.batch)
+            # Workers hold unequal parts of the last batch and DDP averages over workers: this
+            # scale makes the average the gradient of the mean over the global batch.
+            (scores.loss.sum() * part.loss_scale).backward()
             self.optimizer.step()
-            tally.add(scores, share, step)
-        return self._means(tally, epoch, steps)
+            metrics.add(scores, part, step)
+        return self._means(metrics, epoch, steps)
 
     @torch.inference_mode()
-    def _evaluate(self, samples: Samples, epoch: int, steps: int) -> dict[str, Any]:
-        if not len(samples):
+    def _evaluate(self, sample_ids: SampleIds, epoch: int, steps: int) -> dict[str, Any]:
+        if not len(sample_ids):
             return {"loss": None, "accuracy": None}
         self.objective.eval()
-        tally = RunningMetrics(self.feed.device)
-        for share in self.feed.held_out(samples):
+        metrics = RunningMetrics(self.loader.device)
+        for part in self.loader.held_out(sample_ids):
             with self._autocast(), self._compiled(False):
                 # The last step taken is to blame where held-out images have no finite loss.
-                tally.add(self.objective(share.batch), share, epoch * steps - 1)
-        return self._means(tally, epoch, steps)
+                metrics.add(self.objective(part.batch), part, epoch * steps - 1)
+        return self._means(metrics, epoch, steps)
 
-    def _means(self, tally: RunningMetrics, epoch: int, steps: int) -> dict[str, Any]:
-        totals = tally.reduce(self.feed.world_size)
+    def _means(self, metrics: RunningMetrics, epoch: int, steps: int) -> dict[str, Any]:
+        totals = metrics.reduce(self.loader.world_size)
         if totals.bad_step is not None:
             raise Diverged(
                 f"the loss is not finite in epoch {epoch}, step {totals.bad_step}, at learning "
@@ -194,11 +194,11 @@ class _Trainer:
         config = self.config
         return learning_rate(step, steps, config.epochs, config.schedule, config.optim.lr)
 
-    def _compiled(self, whole: bool) -> AbstractContextManager[object]:
+    def _compiled(self, is_full: bool) -> AbstractContextManager[object]:
         if not self.compiles:
             return nullcontext()
-        return as_compiled() if whole else as_written()
+        return as_compiled() if is_full else uncompiled()
 
     def _autocast(self) -> torch.autocast:
         enabled = self.config.precision == "bf16"
-        return torch.autocast(self.feed.device.type, torch.bfloat16, enabled=enabled)
+        return torch.autocast(self.loader.device.type, torch.bfloat16, enabled=enabled)

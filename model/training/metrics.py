@@ -1,4 +1,4 @@
-"""What an epoch adds up to, over all workers."""
+"""Sums of a pass over images, over all workers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,16 +36,20 @@ class RunningMetrics:
         self._has_classes = False
 
     @torch.no_grad()
-    def add(self, scores: Scores, share: LocalBatch, step: int) -> None:
-        """Count one share."""
+    def add(self, scores: Scores, part: LocalBatch, step: int) -> None:
+        """Add one worker's part of a batch.
+
+        Args:
+            step: optimiser steps before it, to name the first bad one.
+        """
         loss = scores.loss.double().sum()
         self._bad_step = torch.where(
             loss.isfinite(), self._bad_step, self._bad_step.clamp(max=step)
         )
-        if not share.images:
+        if not part.num_real:
             return
         self._sums[0] += loss
-        self._sums[2] += share.images
+        self._sums[2] += part.num_real
         if scores.correct is not None:
             self._has_classes = True
             self._sums[1] += scores.correct.sum()

@@ -28,9 +28,9 @@ def learning_rate(
     decay_start = epochs - config.decay_epochs
     if now < decay_start or not config.decay_epochs:
         return peak
-    left = _remaining(min((now - decay_start) / config.decay_epochs, 1.0), config)
+    share = _remaining(min((now - decay_start) / config.decay_epochs, 1.0), config)
     # The sum may miss the peak by a rounding.
-    return peak if left == 1.0 else config.final_lr + (peak - config.final_lr) * left
+    return peak if share == 1.0 else config.final_lr + (peak - config.final_lr) * share
 
 
 def _remaining(decayed: float, config: ScheduleConfig) -> float:

@@ -9,7 +9,8 @@ from torch import Tensor
 from model.config.recipe import PretrainRecipe, Recipe
 from model.data.cache import cached_class_names
 from model.errors import InputError
-from model.pretrained import CONFIG_FILE, WEIGHTS_FILE, ExportConfig, network_weights
+from model.objectives.objectives import network_weights
+from model.pretrained import CONFIG_FILE, WEIGHTS_FILE, ExportConfig
 from orchestrator.export.model_card import card
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
@@ -63,9 +64,8 @@ def export_config(recipe: Recipe, weights: Mapping[str, Tensor], cache: Path) ->
         return ExportConfig(**shared, mask=recipe.train.mask, mask_colour=colour)
     names = getattr(recipe.data, "classes", None)
     names = names or cached_class_names(cache.expanduser(), recipe.data.fingerprint)
-    return ExportConfig(
-        **shared, num_classes=len(weights["network.head.1.bias"]), class_names=names
-    )
+    num_classes = len(network_weights(weights)["head.1.bias"])
+    return ExportConfig(**shared, num_classes=num_classes, class_names=names)
 
 
 def _check_empty(folder: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read(path, "m") == record
     assert read(tmp_path / "none.json", "m") == Record(machine="m")
     path.write_text("{}")
-    with pytest.raises(InputError, match=r"m\.json: no record of benchmarks"):
+    with pytest.raises(InputError, match=r"m\.json: not a record of benchmarks"):
         read(path, "m")
 
 

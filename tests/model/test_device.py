@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model import device as module
-from model.device import copied, to_device, use_ieee
+from model.device import copy_to_device, to_device, use_ieee
 
 CPU = torch.device("cpu")
 
@@ -21,7 +21,7 @@ def test_images_are_copied_slice_by_slice(
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")[:count]
     # Fewer than a slice, whole slices, and a rest; from a map that cannot be written to.
-    assert torch.equal(copied(mapped, CPU), torch.from_numpy(images[:count]))
+    assert torch.equal(copy_to_device(mapped, CPU), torch.from_numpy(images[:count]))
 
 
 def test_a_column_arrives_as_it_is() -> None:

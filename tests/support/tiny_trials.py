@@ -162,10 +162,10 @@ def _worker(rank: int, trials: Trials, world_sizes: list[int], folder: Path) -> 
 def _bad_step(rank: int, world_size: int) -> int | None:
     """The first step without a finite loss, where rank r meets one in step 9 - r."""
     pixels, number = torch.zeros(1, 3, 8, 8), torch.zeros(1, dtype=torch.int64)
-    share = LocalBatch(Batch(pixels, number, number, None, number), 1.0, 1)
-    tally = RunningMetrics(CPU)
-    tally.add(Scores(torch.tensor([math.nan]), None), share, 9 - rank)
-    return tally.reduce(world_size).bad_step
+    part = LocalBatch(Batch(pixels, number, number, None, number), 1.0, 1)
+    metrics = RunningMetrics(CPU)
+    metrics.add(Scores(torch.tensor([math.nan]), None), part, 9 - rank)
+    return metrics.reduce(world_size).bad_step
 
 
 def _told(recipe: Recipe, context: LocalContext) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def test_a_patch_that_does_not_fit_is_refused():
 
 
 def test_streamed_masks_have_no_key():
-    with pytest.raises(ValueError, match="mode 'uvcgan2' go by place"):
+    with pytest.raises(ValueError, match="mode 'uvcgan2' depend on positions"):
         visible(MaskConfig(mode="uvcgan2"), 64, _KEY, torch.arange(2))
 
 

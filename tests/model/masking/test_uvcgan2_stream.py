@@ -87,6 +87,6 @@ def test_each_pass_of_held_out_images_starts_the_stream_anew() -> None:
 
 def test_places_count_every_image_that_was_trained_on_before() -> None:
     feed = BatchLoader(images_of(), finetune(), 0, 2, CPU)
-    places = [share.batch.places.tolist() for share in feed.training(np.arange(5), 3)]
+    places = [share.batch.positions.tolist() for share in feed.training(np.arange(5), 3)]
     # Ten images went before, in two epochs of five; batches of three, every second image.
     assert places == [[10, 12], [13]]

@@ -46,7 +46,7 @@ def _shares(
 
 def _served(steps: tuple[LocalBatch, ...]) -> list[int]:
     """Images that count of one step over all workers."""
-    return torch.cat([share.batch.samples[: share.images] for share in steps]).tolist()
+    return torch.cat([share.batch.sample_ids[: share.num_real] for share in steps]).tolist()
 
 
 # --- who gets what ----------------------------------------------------------------------------
@@ -62,7 +62,9 @@ def test_an_epoch_is_every_image_once(count: int, batch: int, workers: int) -> N
     sizes = [len(_served(step)) for step in steps]
     assert sizes == [batch] * (count // batch) + [count % batch] * (count % batch > 0)
     # A worker without an image of its own still has one to take part with.
-    assert all(len(share.batch.images) == max(1, share.images) for step in steps for share in step)
+    assert all(
+        len(share.batch.images) == max(1, share.num_real) for step in steps for share in step
+    )
 
 
 @settings(deadline=None)
@@ -80,7 +82,7 @@ def test_workers_share_the_batches_of_one(count: int, batch: int, workers: int) 
 def test_scaled_sums_average_to_the_batchs_mean(count: int, batch: int, workers: int) -> None:
     losses = torch.rand(count, dtype=torch.float64)
     for step in zip(*_shares(count, batch, workers), strict=True):
-        averaged = sum(losses[s.batch.samples].sum() * s.scale for s in step) / workers
+        averaged = sum(losses[s.batch.sample_ids].sum() * s.loss_scale for s in step) / workers
         # What the workers' gradients are averaged to is the mean over the global batch.
         torch.testing.assert_close(averaged, losses[_served(step)].mean())
 
@@ -114,7 +116,7 @@ def test_averaged_gradients_are_the_batchs(kind: str, workers: int) -> None:
     shares = [_real(recipe, rank, workers) for rank in range(workers)]
     for whole, *step in zip(_real(recipe, 0, 1), *shares, strict=True):
         expected = gradient(whole, 1 / len(whole.batch.images))
-        averaged = sum(gradient(share, share.scale) for share in step) / workers
+        averaged = sum(gradient(share, share.loss_scale) for share in step) / workers
         # Three images or the last one alone: uneven shares make no difference.
         torch.testing.assert_close(averaged, expected, rtol=1e-4, atol=1e-6)
 
@@ -132,7 +134,7 @@ def _real(recipe: Recipe, rank: int, workers: int) -> list[LocalBatch]:
 
 def _order(count: int, epoch: int, seed: int) -> list[int]:
     (shares,) = _shares(count, 4, 1, epoch, seed)
-    return torch.cat([share.batch.samples for share in shares]).tolist()
+    return torch.cat([share.batch.sample_ids for share in shares]).tolist()
 
 
 def test_order_changes_with_epoch_and_seed() -> None:
@@ -155,7 +157,7 @@ def test_every_place_in_the_order_is_as_likely() -> None:
 def test_images_and_labels_belong_to_their_samples(workers: int) -> None:
     # More images than are augmented in one go.
     for share in (share for shares in _shares(2500, 200, workers, epoch=3) for share in shares):
-        samples = share.batch.samples
+        samples = share.batch.sample_ids
         digits = (share.batch.images[:, :, 0, 0] * 255).round().long()  # (N, 3)
         # The number that an image spells is its sample's.
         assert torch.equal((digits * 256 ** torch.arange(3)).sum(dim=1), samples)
@@ -171,7 +173,7 @@ def test_augmentation_is_each_images_own(workers: int, batch: int, seed: int) ->
     train = split(images, IMAGES).train
     feeds = [BatchLoader(images, recipe, rank, workers, CPU) for rank in range(workers)]
     for share in (share for feed in feeds for share in feed.training(train, 2)):
-        for pixels, number in zip(share.batch.images, share.batch.samples, strict=True):
+        for pixels, number in zip(share.batch.images, share.batch.sample_ids, strict=True):
             alone = torch.from_numpy(images.images[[number]])
             expected = augment(alone, _FLIPPED, seed, 2, number[None])[0]
             # Bit for bit what the image would get alone, whatever it is served with.
@@ -192,7 +194,7 @@ def test_held_out_images_are_as_they_are() -> None:
 def _assert_same_images(ours: list[LocalBatch], theirs: list[LocalBatch]) -> None:
     for left, right in zip(ours, theirs, strict=True):
         # The same images in the same order, augmented alike, to the bit.
-        assert torch.equal(left.batch.samples, right.batch.samples)
+        assert torch.equal(left.batch.sample_ids, right.batch.sample_ids)
         assert torch.equal(left.batch.images, right.batch.images)
         assert torch.equal(left.batch.labels, right.batch.labels)
 

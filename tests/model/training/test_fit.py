@@ -46,7 +46,7 @@ def _loss(recipe: Recipe, network: Generator | Classifier, batch: Batch) -> Tens
     if isinstance(recipe, FinetuneRecipe):
         return functional.cross_entropy(network(batch.images), batch.labels)
     key = Key(recipe.seed, Stream.MASK, batch.epoch or 0)
-    shown = visible(recipe.train.mask, IMAGES.image_size, key, batch.samples)
+    shown = visible(recipe.train.mask, IMAGES.image_size, key, batch.sample_ids)
     return functional.l1_loss(network(batch.images * shown), batch.images)
 
 
