@@ -1,26 +1,38 @@
 """Decoding: the bytes of an image file become one uint8 RGB square."""
 
 import io
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from model.data.header import read_header, tiff_tags
+from model.data.pixels import DecodeError, to_rgb
+
 DECODER_VERSION = 1
-"""Goes up when the same bytes decode to other pixels, so that cached images are decoded anew."""
+"""Goes up when all images decode to other pixels. A rule for a few has a version of its own, in
+`model.data.header`, so that all others keep their fingerprints."""
 
 MAX_PIXELS = 64_000_000
 """Larger images are refused before they are unpacked."""
 
 # Only formats that Pillow reads by itself: EPS would start Ghostscript on the file.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF")
 
 
-class DecodeError(Exception):
-    """The reason why an image does not decode, on one line; the caller adds the file's name."""
+class Decoded(NamedTuple):
+    """A decoded image file."""
+
+    pixels: npt.NDArray[np.uint8]
+    """(3, side, side), RGB."""
+    rule: str | None
+    """Rule of `model.data.header` that touched it."""
+    looks_12_bit: bool
+    """Whether the file has 16 bits but no value above 4095, and thus comes out nearly black."""
 
 
-def decode(data: bytes, side: int) -> npt.NDArray[np.uint8]:
+def decode(data: bytes, side: int) -> Decoded:
     """Decode one image file.
 
     The first frame is turned upright by its EXIF orientation, laid on white where it is
@@ -29,32 +41,41 @@ def decode(data: bytes, side: int) -> npt.NDArray[np.uint8]:
     Args:
         side: pixels of the result.
 
-    Returns:
-        (3, side, side) uint8, RGB.
-
     Raises:
-        DecodeError: the file is empty, truncated, too large or not an image.
+        DecodeError: the file is empty, truncated, too large or not an image, or its white is not
+            defined.
     """
     if not data:
         raise DecodeError("the file is empty")
+    file = io.BytesIO(data)
+    header = read_header(file, data, data[-2:])
+    if header.refusal:
+        raise DecodeError(header.refusal)
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(file, formats=_FORMATS) as image:
             _check_size(image)
             image.load()
-            square = _square(_rgb(_upright(image)), side)
+            rgb, looks_12_bit = to_rgb(_upright(image), header)
+            square = _square(rgb, side)
     except DecodeError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DecodeError(f"more than {MAX_PIXELS} pixels") from error
     except Exception as error:  # Pillow's readers raise almost anything on broken bytes
-        raise DecodeError(_reason(error)) from error
-    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))  # (S, S, 3) -> (3, S, S)
+        raise DecodeError(_reason(error, file)) from error
+    # (S, S, 3) -> (3, S, S)
+    pixels = np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
+    return Decoded(pixels, header.rule, looks_12_bit)
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return f"not an image in a known format ({', '.join(_FORMATS)})"
-    return " ".join(str(error).split()) or type(error).__name__
+def _reason(error: Exception, file: io.BytesIO) -> str:
+    if not isinstance(error, UnidentifiedImageError):
+        return " ".join(str(error).split()) or type(error).__name__
+    if file.getvalue().startswith((b"II*\0", b"MM\0*")):
+        bits, photometric, samples, _ = tiff_tags(file).values()
+        form = f"photometric {photometric}, {samples} x {bits or '?'} bits"
+        return f"a TIFF in a form that is not read ({form}), or a broken one"
+    return f"not an image in a known format ({', '.join(_FORMATS)})"
 
 
 def _check_size(image: Image.Image) -> None:
@@ -67,20 +88,6 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception:  # the picture is usable without its EXIF data
         return image
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        # Pillow would clip 16 bits at 255; some of its readers hold them in mode I.
-        deep = np.asarray(image).astype(np.int64).clip(0, 65535)
-        image = Image.fromarray(((deep + 128) // 257).astype(np.uint8))
-    if image.mode == "F":
-        raise DecodeError("its pixels are floating-point numbers, whose white is not defined")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
 
 
 def _square(image: Image.Image, side: int) -> Image.Image:

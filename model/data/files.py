@@ -3,6 +3,7 @@
 Nothing is ever extracted: a member of a zip is read into memory, so its name cannot lead outside.
 """
 
+import io
 import os
 import zipfile
 import zlib
@@ -12,18 +13,27 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from model.data.header import read_header
 from model.errors import InputError
 
+JPEG_SUFFIXES = (".jpg", ".jpeg", ".jfif")
 MAX_FILE_BYTES = 256 * 2**20
 """A larger file is refused unread: a small zip may claim members of any size."""
 
+_CHUNK = 2**20
+"""Bytes of a file that are read at once."""
+_BATCH = 64
+"""Files that a thread reads before it asks for more: to hand out each would take as long."""
 
-class Checksum(NamedTuple):
-    """Size and checksum: two versions of a file differ in one of them."""
+
+class Content(NamedTuple):
+    """The content of an image file, as far as it is known without decoding it."""
 
     size: int
     """Bytes."""
     crc32: int
+    rule: str | None = None
+    """Decoding rule of `model.data.header` that touches the image."""
 
 
 class Files(Protocol):
@@ -38,8 +48,8 @@ class Files(Protocol):
     def files(self, folder: str) -> list[str]:
         """Sorted names of the visible files directly in `folder`."""
 
-    def checksums(self, names: Sequence[str]) -> list[Checksum]:
-        """Size and CRC-32 of each file."""
+    def contents(self, names: Sequence[str]) -> list[Content]:
+        """Content of each image file."""
 
     def read(self, name: str) -> bytes:
         """The whole file. Raises InputError naming it when it cannot be read."""
@@ -93,16 +103,23 @@ class FolderFiles:
     def files(self, folder: str) -> list[str]:
         return self._children(folder, want_folders=False)
 
-    def checksums(self, names: Sequence[str]) -> list[Checksum]:
+    def contents(self, names: Sequence[str]) -> list[Content]:
+        batches = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
         with ThreadPoolExecutor(thread_count()) as pool:
-            return list(pool.map(self._checksum, names))
+            return [content for batch in pool.map(self._batch, batches) for content in batch]
 
-    def _checksum(self, name: str) -> Checksum:
-        size, crc = 0, 0
-        with (self.path / name).open("rb") as file:
-            while chunk := file.read(2**20):
-                size, crc = size + len(chunk), zlib.crc32(chunk, crc)
-        return Checksum(size, crc)
+    def _batch(self, names: Sequence[str]) -> list[Content]:
+        return [self._content(name) for name in names]
+
+    def _content(self, name: str) -> Content:
+        with (self.path / name).open("rb", buffering=0) as file:
+            # No more room than the file needs: many small files are read at once.
+            room = min(os.fstat(file.fileno()).st_size + 1, _CHUNK)
+            head = file.read(room)
+            size, crc, tail = len(head), zlib.crc32(head), head[-2:]
+            while chunk := file.read(room):
+                size, crc, tail = size + len(chunk), zlib.crc32(chunk, crc), (tail + chunk)[-2:]
+            return Content(size, crc, read_header(file, head, tail).rule)
 
     def read(self, name: str) -> bytes:
         file = self.path / name
@@ -152,9 +169,17 @@ class ZipFiles:
     def files(self, folder: str) -> list[str]:
         return sorted(name for name in self._files.get(folder, ()) if not _is_hidden(name))
 
-    def checksums(self, names: Sequence[str]) -> list[Checksum]:
-        members = (self._members[name] for name in names)
-        return [Checksum(member.file_size, member.CRC) for member in members]
+    def contents(self, names: Sequence[str]) -> list[Content]:
+        return [self._content(name) for name in names]
+
+    def _content(self, name: str) -> Content:
+        member = self._members[name]
+        if name.lower().endswith(JPEG_SUFFIXES):
+            # Not read: no rule but that of a broken file touches a JPEG, and decoding applies it.
+            return Content(member.file_size, member.CRC)
+        data = self.read(name)
+        rule = read_header(io.BytesIO(data), data, data[-2:]).rule
+        return Content(member.file_size, member.CRC, rule)
 
     def read(self, name: str) -> bytes:
         member = self._members[name]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model.data.decode import DECODER_VERSION
-from model.data.files import Checksum, Files
+from model.data.files import Content, Files
 from model.errors import InputError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     """One image of a data set."""
 
     image: ImageFile
-    checksum: Checksum
+    content: Content
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Listing:
     def fingerprint(self, image_size: int) -> str:
         """32 hex digits over everything that decides the decoded rows; not over paths and dates."""
         rows = [
-            [e.image.class_name, e.image.is_val, e.image.name, *e.checksum] for e in self.entries
+            # A rule is there only where one touches the image, so that all others are as before.
+            [*image[:3], *(content if content.rule else content[:2])]
+            for image, content in self.entries
         ]
         return digest([DECODER_VERSION, image_size, list(self.class_names), rows])
 
@@ -64,15 +66,15 @@ def is_image(name: str) -> bool:
 def make_listing(
     files: Files, class_names: tuple[str, ...], images: Iterable[ImageFile]
 ) -> Listing:
-    """Add checksums and sort. Raises InputError for a class without images in either split."""
+    """Add the contents and sort. Raises InputError for a class without images in either split."""
     label = {name: index for index, name in enumerate(class_names)}
     ordered = sorted(images, key=lambda image: (image.is_val, label[image.class_name], image.name))
     counts = Counter((image.class_name, image.is_val) for image in ordered)
     for is_val, split in ((False, "training"), (True, "validation")):
         if empty := [name for name in class_names if not counts[name, is_val]]:
             raise InputError(f"{files.path} has no {split} images of {shorten(empty, 'class')}")
-    checksums = files.checksums([image.file for image in ordered])
-    return Listing(class_names, tuple(map(Entry, ordered, checksums)))
+    contents = files.contents([image.file for image in ordered])
+    return Listing(class_names, tuple(map(Entry, ordered, contents)))
 
 
 def pick_classes(

@@ -13,10 +13,11 @@ import numpy.typing as npt
 from model.config.images import DataConfig, ImageFolder, SyntheticImages, TinyImageNet
 from model.data import folder, tiny_imagenet
 from model.data.cache import Source, load_or_build
-from model.data.decode import DecodeError, decode
+from model.data.decode import decode
 from model.data.files import Files, FolderFiles, open_files, thread_count
 from model.data.image_set import ImageSet
 from model.data.listing import Entry, Listing
+from model.data.pixels import DecodeError
 from model.data.synthetic import SyntheticSource
 from model.errors import InputError
 
@@ -89,9 +90,13 @@ class _FileSource:
         try:
             data = self._files.read(entry.image.file)
             # Otherwise the pixels would not match the fingerprint.
-            if zlib.crc32(data) != entry.checksum.crc32:
+            if zlib.crc32(data) != entry.content.crc32:
                 return f"{entry.image.file} changed while it was read"
-            return decode(data, self.image_size)
+            decoded = decode(data, self.image_size)
+            if decoded.rule != entry.content.rule:
+                # Members of a zip are not looked into where their names say JPEG.
+                return f"{entry.image.file} is not a JPEG, as its name says; rename it"
+            return decoded.pixels
         except DecodeError as error:
             return f"{entry.image.file}: {error}"
         except InputError as error:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from image_files import jpeg, tiny_imagenet_files, write_folder, write_zip
 
 from model.config.images import DataConfig, ImageFolder, SyntheticImages, TinyImageNet
 from model.data import load as module
-from model.data.decode import decode
+from model.data.decode import Decoded, decode
 from model.data.load import load, resolve
 from model.errors import InputError
 
@@ -37,7 +36,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one with every image that is decoded."""
     calls: list[int] = []
 
-    def counting(data: bytes, side: int) -> npt.NDArray[np.uint8]:
+    def counting(data: bytes, side: int) -> Decoded:
         calls.append(len(data))
         return decode(data, side)
 
@@ -51,7 +50,7 @@ def test_images_labels_and_validation(tmp_path: Path, zipped: Path) -> None:
     assert images.images.shape == (NUM_IMAGES, 3, 16, 16)
     assert images.class_names == ("n01", "n02", "n03")
     # Rows 4 to 7 are the training images of the second class.
-    expected = decode(files["train/n02/images/n02_1.JPEG"], 16)
+    expected = decode(files["train/n02/images/n02_1.JPEG"], 16).pixels
     np.testing.assert_array_equal(images.images[5], expected)
     assert images.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [0, 0, 1, 1, 2, 2]
     assert images.is_val.tolist() == [False] * 12 + [True] * 6
@@ -218,7 +217,7 @@ def load_and_count(barrier: Barrier, path: Path, cache: Path, log: Path) -> None
     """A process of its own: starts with the others and logs every image that it decodes."""
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def logging(data: bytes, side: int) -> npt.NDArray[np.uint8]:
+    def logging(data: bytes, side: int) -> Decoded:
         os.write(descriptor, b".")
         return decode(data, side)
 
