@@ -10,7 +10,7 @@ from orchestrator.analysis.reconstructions import save_missing_pictures
 from orchestrator.plan.plan import Plan
 from orchestrator.report.formats.terminal import print_results
 from orchestrator.report.records.collect import Records, collect
-from orchestrator.report.tables.verdicts import Verdict, verdicts
+from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.report.write import write_results
 from orchestrator.study.spec import StudySpec
 
@@ -39,11 +39,10 @@ def print_written(
     study: StudySpec, records: Records, results: Path, console: Console, redraw: bool = True
 ) -> list[Verdict]:
     """Write everything that records say, print tables and verdicts, and return these."""
-    tables = write_results(study, records, results, redraw)
-    found = verdicts(study, records)
-    print_results(tables, found, console)
+    written = write_results(study, records, results, redraw)
+    print_results(written.tables, written.verdicts, console)
     console.print(f"written to {results}", highlight=False)
-    return found
+    return written.verdicts
 
 
 def _work_out(plan: Plan, cache: Path, console: Console) -> None:

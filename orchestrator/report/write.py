@@ -1,6 +1,7 @@
 """The results folder: a study's records and what they say; nobody ever reads half a file."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 
 from model.errors import InputError
 from orchestrator.report.figures.stale import stale_files
+from orchestrator.report.formats.arranged import ArrangedTable, arrange
 from orchestrator.report.formats.documents import to_latex, to_markdown
 from orchestrator.report.formats.parquet_csv import (
     COMPARISONS,
@@ -21,8 +23,7 @@ from orchestrator.report.page.origin import study_yaml
 from orchestrator.report.page.page import page
 from orchestrator.report.records.collect import Records
 from orchestrator.report.tables import verdicts
-from orchestrator.report.tables.comparisons import all_comparisons
-from orchestrator.report.tables.fill import FilledTable, fill_table
+from orchestrator.report.tables.fill import fill_table
 from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.store.schemas import table_of, to_parquet
 from orchestrator.store.store import Store
@@ -45,10 +46,17 @@ def prepare(folder: Path) -> Store:
     return store
 
 
-def write_results(
-    study: StudySpec, records: Records, folder: Path, redraw: bool = True
-) -> list[FilledTable]:
-    """Write records, tables, comparisons, verdicts, figures and the page; return the tables.
+@dataclass(frozen=True)
+class Written:
+    """What a study's records say, as it was written."""
+
+    tables: tuple[ArrangedTable, ...]
+    """The study's tables, in their order."""
+    verdicts: list[Verdict]
+
+
+def write_results(study: StudySpec, records: Records, folder: Path, redraw: bool = True) -> Written:
+    """Write records, tables, comparisons, verdicts, figures and the page; return what they say.
 
     Args:
         redraw: False leaves figures and page as they are where no record has changed.
@@ -57,18 +65,22 @@ def write_results(
     recorded = _recorded(study, records)
     redraw = redraw or store.read(result_files.PAGE) is None
     redraw = redraw or any(store.read(name) != content for name, content in recorded.items())
-    filled = [fill_table(table, records) for table in study.tables]
-    found = verdicts.verdicts(study, records)
-    for name, content in {**recorded, **_told(filled, found)}.items():
-        store.write(name, content)
+    tables = tuple(arrange(fill_table(table, records)) for table in study.tables)
+    written = Written(tables, verdicts.verdicts(study, records))
+    _write(store, {**recorded, **_texts(written)})
     if redraw:
-        drawn = dict(_drawn(study, records, filled, found))
-        for name, content in drawn.items():
-            store.write(name, content)
+        images = _figures(study, records, written)
+        html = page(study, records, written.tables, written.verdicts, images)
+        _write(store, {**images, result_files.PAGE: html})
         # What an edit has taken out of the study is no longer shown.
-        for name in list(stale_files(store, set(drawn))):
+        for name in list(stale_files(store, {*images, result_files.PAGE})):
             store.delete(name)
-    return filled
+    return written
+
+
+def _write(store: Store, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        store.write(name, content)
 
 
 def _recorded(study: StudySpec, records: Records) -> dict[str, bytes]:
@@ -82,33 +94,28 @@ def _recorded(study: StudySpec, records: Records) -> dict[str, bytes]:
     return {result_files.STUDY: study_yaml(study).encode(), **files}
 
 
-def _told(tables: list[FilledTable], found: list[Verdict]) -> dict[str, bytes]:
+def _texts(written: Written) -> dict[str, bytes]:
     """What the records say, as data and as text."""
     files = {
-        f"{filled.table.name}.{ending}": content
-        for filled in tables
-        for ending, content in as_files(filled).items()
+        f"{table.name}.{ending}": content
+        for table in written.tables
+        for ending, content in as_files(table).items()
     }
-    compared = [
-        row for filled in tables for row in comparison_rows(filled, all_comparisons(filled))
-    ]
+    compared = [row for table in written.tables for row in comparison_rows(table)]
     return {
         **files,
         result_files.COMPARISONS: to_parquet(table_of(COMPARISONS, compared)),
-        result_files.VERDICTS: to_parquet(table_of(VERDICTS, verdict_rows(found))),
-        result_files.VERDICTS_TEXT: verdicts.to_markdown(found).encode(),
+        result_files.VERDICTS: to_parquet(table_of(VERDICTS, verdict_rows(written.verdicts))),
+        result_files.VERDICTS_TEXT: verdicts.to_markdown(written.verdicts).encode(),
     }
 
 
-def _drawn(
-    study: StudySpec, records: Records, tables: list[FilledTable], found: list[Verdict]
-) -> Iterator[tuple[str, bytes]]:
-    """What the records look like: the figures, and the page that shows everything."""
+def _figures(study: StudySpec, records: Records, written: Written) -> dict[str, bytes]:
+    """Every figure by file name."""
     from orchestrator.report.figures.all_figures import figures  # matplotlib
 
-    images = dict(figures(study, records, tables, records.samples))
-    yield from images.items()
-    yield result_files.PAGE, page(study, records, tables, found, images)
+    filled = [table.filled for table in written.tables]
+    return dict(figures(study, records, filled, records.samples))
 
 
 def results_as_json(study: StudySpec, folder: Path) -> dict[str, Any]:
@@ -127,12 +134,12 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def as_files(filled: FilledTable) -> dict[str, bytes]:
+def as_files(table: ArrangedTable) -> dict[str, bytes]:
     """A table in every format, by the ending of its file's name."""
-    data = to_arrow(filled)
+    data = to_arrow(table.filled)
     return {
         "parquet": to_parquet(data),
         "csv": to_csv(data).encode(),
-        "md": to_markdown(filled).encode(),
-        "tex": to_latex(filled).encode(),
+        "md": to_markdown(table).encode(),
+        "tex": to_latex(table).encode(),
     }

@@ -126,15 +126,15 @@ def test_each_table_is_returned_as_it_was_written(tmp_path: Path) -> None:
         {"name": "mine", "title": "Mine", "kind": "finetune", "metric": "val_accuracy"},
         {"name": "other", "title": "Other", "kind": "pretrain", "metric": "val_loss"},
     ]
-    filled = write_results(study(tables=tables), records(study(tables=tables)), tmp_path)
+    written = write_results(study(tables=tables), records(study(tables=tables)), tmp_path)
     # In the study's order, under the study's names.
-    assert [table.table.name for table in filled] == ["mine", "other"]
-    for table in filled:
-        name = table.table.name
-        assert pq.read_table(tmp_path / f"{name}.parquet").equals(to_arrow(table))
+    assert [table.name for table in written.tables] == ["mine", "other"]
+    for table in written.tables:
+        name, data = table.name, to_arrow(table.filled)
+        assert pq.read_table(tmp_path / f"{name}.parquet").equals(data)
         assert (tmp_path / f"{name}.md").read_text() == to_markdown(table)
         assert (tmp_path / f"{name}.tex").read_text() == to_latex(table)
-        assert (tmp_path / f"{name}.csv").read_text() == to_csv(to_arrow(table))
+        assert (tmp_path / f"{name}.csv").read_text() == to_csv(data)
 
 
 def test_the_study_can_be_read_again_from_its_results(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hand_records import EPOCH, TRIAL
 
+from orchestrator.report.formats.arranged import arrange
 from orchestrator.report.page.page import page
 from orchestrator.report.records.collect import Records
 from orchestrator.report.tables.fill import fill_table
@@ -61,5 +62,5 @@ def hostile_page() -> bytes:
     )
     found = made(3, reason=HOSTILE, cpu=HOSTILE, new={HOSTILE: 1})
     verdict = Verdict(HOSTILE, None, HOSTILE, HOSTILE)
-    filled = [fill_table(table, found) for table in spec.tables]
-    return page(spec, found, filled, [verdict], {f"{HOSTILE.replace('/', '')}.svg": SVG})
+    tables = [arrange(fill_table(table, found)) for table in spec.tables]
+    return page(spec, found, tables, [verdict], {f"{HOSTILE.replace('/', '')}.svg": SVG})

@@ -2,9 +2,8 @@
 
 import re
 
-from orchestrator.report.formats.grid import Grid, sections
-from orchestrator.report.formats.notes import notes
-from orchestrator.report.tables.fill import FilledTable
+from orchestrator.report.formats.arranged import ArrangedTable
+from orchestrator.report.formats.grid import Section
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -14,29 +13,27 @@ _LATEX = {
 _BOLD = "\x00{}\x01"  # what no label holds, until the rest is escaped
 
 
-def to_markdown(filled: FilledTable) -> str:
+def to_markdown(table: ArrangedTable) -> str:
     """The table and what stands below it as Markdown, titles above."""
-    parts = [
-        f"**{title}**\n\n{_markdown_rows(found)}\n" for title, found in sections(filled, "**{}**")
-    ]
-    listed = "".join(f"- {sentence}\n" for sentence in notes(filled))
+    parts = [f"**{part.title}**\n\n{_markdown_rows(part)}\n" for part in table.sections]
+    listed = "".join(f"- {sentence}\n" for sentence in table.notes)
     return "\n".join(filter(None, [*parts, listed]))
 
 
-def to_latex(filled: FilledTable) -> str:
+def to_latex(table: ArrangedTable) -> str:
     """The table as a LaTeX `table`: one booktabs `tabular`, what stands below it as panels."""
-    (title, (header, body)), *others = sections(filled, _BOLD)
-    alone = {value.cell for value in filled.values if value.row is None}
-    lines = [_latex_row(header), r"\midrule", *_latex_body(body, alone)]
-    for panel, (_, rows) in others:
-        span = rf"\multicolumn{{{len(header)}}}{{l}}{{\emph{{{escape(panel)}}}}} \\"
-        lines += [r"\midrule", span, *_latex_body(rows, alone)]
+    first, *others = table.sections
+    outside = {value.cell for value in table.filled.values if value.row is None}
+    lines = [_latex_row(first.header), r"\midrule", *_latex_body(first, outside)]
+    for panel in others:
+        span = rf"\multicolumn{{{len(first.header)}}}{{l}}{{\emph{{{escape(panel.title)}}}}} \\"
+        lines += [r"\midrule", span, *_latex_body(panel, outside)]
     parts = [
-        r"\begin{table}", r"\centering", rf"\caption{{{escape(title)}}}",
-        rf"\label{{tab:{filled.table.name}}}", rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+        r"\begin{table}", r"\centering", rf"\caption{{{escape(first.title)}}}",
+        rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{l{'r' * (len(first.header) - 1)}}}",
         r"\toprule", *lines, r"\bottomrule", r"\end{tabular}",
         r"\par\raggedright\footnotesize",
-        *(rf"{escape(sentence)}\par" for sentence in notes(filled)),
+        *(rf"{escape(sentence)}\par" for sentence in table.notes),
         r"\end{table}",
     ]  # fmt: skip
     return "\n".join(parts) + "\n"
@@ -50,17 +47,17 @@ def escape(words: str) -> str:
     return escaped.replace("\x00", r"\textbf{").replace("\x01", "}")
 
 
-def _markdown_rows(found: Grid) -> str:
-    header, body = found
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+def _markdown_rows(part: Section) -> str:
+    rule = ["---", *["---:"] * (len(part.header) - 1)]
+    lines = [part.header, rule, *part.rows("**{}**")]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _latex_body(body: list[list[str]], alone: set[str]) -> list[str]:
+def _latex_body(part: Section, outside: set[str]) -> list[str]:
     """Rows; a cell outside the grid spans all columns, as it belongs to none."""
     rows = []
-    for name, *cells in body:
-        if name in alone and len(cells) > 1:
+    for name, *cells in part.rows(_BOLD):
+        if name in outside and len(cells) > 1:
             span = rf"\multicolumn{{{len(cells)}}}{{c}}{{{escape(cells[0])}}}"
             rows.append(rf"{escape(name)} & {span} \\")
         else:

@@ -1,6 +1,7 @@
 """Filled tables as text grids, arranged as in the paper, 80 columns wide at three mask ratios."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from orchestrator.report.tables.axes import axis_name, ordered
 from orchestrator.report.tables.comparisons import (
@@ -20,32 +21,67 @@ Show = Callable[[Value], str]
 """A cell as text."""
 
 
-def sections(filled: FilledTable, strong: str = "{}") -> list[tuple[str, Grid]]:
-    """The table by its title, and below it what else is known about the same cells.
+@dataclass(frozen=True)
+class Section:
+    """One grid under a title."""
 
-    Args:
-        strong: how the best cell is set, if the seeds tell it from all others: `**{}**`.
-    """
-    best = outstanding(filled)
+    title: str
+    header: list[str]
+    body: list[list[str]]
+    best: tuple[int, int] | None = None
+    """Row and column in the body of the cell that seeds tell from all others, if there is one."""
 
-    def ours(value: Value) -> str:
-        return strong.format(text(filled, value)) if value.cell == best else text(filled, value)
+    def rows(self, strong: str) -> list[list[str]]:
+        """The body with its best cell set apart.
 
+        Args:
+            strong: how, such as `**{}**`.
+        """
+        if self.best is None:
+            return self.body
+        rows = [[*row] for row in self.body]
+        row, column = self.best
+        rows[row][column] = strong.format(rows[row][column])
+        return rows
+
+
+def sections(filled: FilledTable) -> list[Section]:
+    """The table by its title, and below it what else is known about the same cells."""
+    header, body = grid(filled, lambda value: text(filled, value))
+    table = Section(filled.table.title, header, body, _place_of_best(filled))
+    others = [
+        Section(title, *_without_empty(filled, show)) for title, show in _beside(filled).items()
+    ]
+    return [
+        section for section in (table, *others, _fills(filled)) if section is table or section.body
+    ]
+
+
+def _beside(filled: FilledTable) -> dict[str, Show]:
+    """Grids of the same cells, by title."""
     scratch, above = references(filled)
     points = ", points" if filled.is_accuracy else ""
-    found = [(filled.table.title, grid(filled, ours))]
-    others: list[tuple[str, Show]] = [
-        ("95 % interval of the mean (bootstrap over seeds)", _interval(filled)),
-        ("The paper's values", _published(filled)),
-        (f"Ours minus the paper's{points}", _minus_paper(filled)),
-        (f"Minus the same network without pretraining{points}", _minus(filled, scratch)),
-        ("Minus the row above", _minus(filled, above)),
-    ]
-    found += [(title, part) for title, show in others if (part := _without_empty(filled, show))[1]]
-    plain = [_plain(filled, name, words) for name, words in _YARDSTICKS.items()]
-    if body := [row for _, rows in plain for row in rows]:
-        found.append(("Nothing learned, same images and masks", (plain[0][0], body)))
-    return found
+    return {
+        "95 % interval of the mean (bootstrap over seeds)": _interval(filled),
+        "The paper's values": _published(filled),
+        f"Ours minus the paper's{points}": _minus_paper(filled),
+        f"Minus the same network without pretraining{points}": _minus(filled, scratch),
+        "Minus the row above": _minus(filled, above),
+    }
+
+
+def _fills(filled: FilledTable) -> Section:
+    """The same losses of fills that learn nothing."""
+    grids = [_fill_losses(filled, name, words) for name, words in _FILLS.items()]
+    body = [row for _, rows in grids for row in rows]
+    return Section("Nothing learned, same images and masks", grids[0][0], body)
+
+
+def _place_of_best(filled: FilledTable) -> tuple[int, int] | None:
+    best = outstanding(filled)
+    _, body = grid(filled, lambda value: "best" if value.cell == best else "")
+    places = ((r, c) for r, row in enumerate(body) for c in range(1, len(row)) if row[c])
+    return next(places, None)
 
 
 def grid(filled: FilledTable, show: Show) -> Grid:
@@ -145,7 +181,7 @@ def _minus(filled: FilledTable, comparisons: list[Comparison]) -> Show:
     return show
 
 
-def _plain(filled: FilledTable, name: str, words: str) -> Grid:
+def _fill_losses(filled: FilledTable, name: str, words: str) -> Grid:
     def show(value: Value) -> str:
         return f"{value.naive_fill_losses[name]:.4f}" if name in value.naive_fill_losses else ""
 
@@ -158,4 +194,4 @@ def _without_empty(filled: FilledTable, show: Show) -> Grid:
     return header, [row for row in body if any(row[1:])]
 
 
-_YARDSTICKS = dict(zip(NAIVE_FILLS, ("black", "mean colour", "Gaussian inpainting"), strict=True))
+_FILLS = dict(zip(NAIVE_FILLS, ("black", "mean colour", "Gaussian inpainting"), strict=True))

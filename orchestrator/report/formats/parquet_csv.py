@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from orchestrator.report.formats.arranged import ArrangedTable
 from orchestrator.report.tables import statistics
-from orchestrator.report.tables.comparisons import Comparison, beside_paper, outstanding
+from orchestrator.report.tables.comparisons import beside_paper, outstanding
 from orchestrator.report.tables.fill import FilledTable, Value
 from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.store.ledger import NAIVE_FILLS
@@ -115,15 +116,15 @@ COMPARISONS = pa.schema(
 )
 
 
-def comparison_rows(filled: FilledTable, found: Sequence[Comparison]) -> list[dict[str, Any]]:
+def comparison_rows(table: ArrangedTable) -> list[dict[str, Any]]:
     """Rows of `COMPARISONS`."""
     return [
         {
-            "table": filled.table.name,
+            "table": table.name,
             "cell": each.cell,
             "reference": each.reference,
             "against": each.against,
-            "unit": filled.unit,
+            "unit": table.filled.unit,
             "difference": each.difference.mean,
             "low": each.difference.low,
             "high": each.difference.high,
@@ -136,7 +137,7 @@ def comparison_rows(filled: FilledTable, found: Sequence[Comparison]) -> list[di
             "shared_parent": each.shared_parent,
             "holds": each.holds,
         }
-        for each in found
+        for each in table.comparisons
     ]
 
 

@@ -7,24 +7,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.report.formats.grid import sections
-from orchestrator.report.formats.notes import notes
-from orchestrator.report.tables.fill import FilledTable
+from orchestrator.report.formats.arranged import ArrangedTable
 from orchestrator.report.tables.verdicts import TITLE, Verdict, lines
 
 
 def print_results(
-    tables: Iterable[FilledTable], found: Sequence[Verdict], console: Console
+    tables: Iterable[ArrangedTable], verdicts: Sequence[Verdict], console: Console
 ) -> None:
     """Print a study's tables with what stands below them, then its verdicts."""
-    for filled in tables:
-        for title, (header, body) in sections(filled, "[bold]{}[/]"):
-            console.print(f"\n[bold]{title}[/]", highlight=False)
-            console.print(_printed(header, body))
-        for sentence in notes(filled):
+    for table in tables:
+        for part in table.sections:
+            console.print(f"\n[bold]{part.title}[/]", highlight=False)
+            console.print(_printed(part.header, part.rows("[bold]{}[/]")))
+        for sentence in table.notes:
             console.print(_bullet(sentence))
     console.print(f"\n[bold]{TITLE}[/]\n", highlight=False)
-    for paragraph in lines(found):
+    for paragraph in lines(verdicts):
         console.print(_bullet(paragraph))
     console.print()
 

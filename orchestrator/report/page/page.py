@@ -8,19 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.report.formats.grid import sections
-from orchestrator.report.formats.notes import notes
+from orchestrator.report.formats.arranged import ArrangedTable
 from orchestrator.report.page.origin import LABELS, code, origins, recipes, study_yaml
 from orchestrator.report.page.trials import STATES, Tree, blocks, counts, trees
 from orchestrator.report.records.collect import Records
-from orchestrator.report.tables.fill import FilledTable
 from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.study.durations import duration
 from orchestrator.study.spec import StudySpec
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from markupsafe import Markup
 
 _NONE = "—"
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -29,7 +26,7 @@ _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 def page(
     study: StudySpec,
     records: Records,
-    tables: Sequence[FilledTable],
+    tables: Sequence[ArrangedTable],
     verdicts: Sequence[Verdict],
     figures: Mapping[str, bytes],
 ) -> bytes:
@@ -38,25 +35,26 @@ def page(
     Args:
         study: what was asked for.
         records: what was recorded.
-        tables: the study's filled tables, in their order.
+        tables: the study's tables, in their order.
         verdicts: the paper's claims on these results.
         figures: file name -> content; SVG and PNG are shown, the SVG of two with the same stem.
             The caption is the SVG's own title, or else the file name in words.
     """
-    found = trees(records)
-    trials = [node.trial for tree in found for node in tree.walk()]
+    shown = trees(records)
+    nodes = [node for tree in shown for node in tree.walk()]
+    trials = [node.trial for node in nodes]
     text = (
         _environment()
         .get_template("page.html.j2")
         .render(
             study=study,
             study_yaml=study_yaml(study),
-            trees=found,
-            nodes=[node for tree in found for node in tree.walk()],
-            blocks=blocks(found),
+            trees=shown,
+            nodes=nodes,
+            blocks=blocks(shown),
             counts=counts(trials),
             records=[trial.record for trial in trials],
-            tables=[(sections(filled, "**{}**"), notes(filled)) for filled in tables],
+            tables=tables,
             verdicts=verdicts,
             figures=_images(figures),
             recipes=recipes(trials),
@@ -79,7 +77,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters.update(
-        spell=_spell, duration=duration, words=_words, below=_below, number=_number, strong=_strong
+        spell=_spell, duration=duration, words=_words, below=_below, number=_number
     )
     environment.globals.update(STATES=STATES)
     return environment
@@ -102,14 +100,6 @@ def _caption(stem: str, content: bytes) -> str:
     # Of the head alone: a title further down is that of a part.
     title = re.search(rb"<title>([^<]+)</title>", content[:4096])
     return html.unescape(title[1].decode()) if title else _words(stem)
-
-
-def _strong(text: str) -> "Markup | str":
-    """`**x**`, as tables mark their best cell, as HTML."""
-    from markupsafe import Markup
-
-    inner = re.fullmatch(r"\*\*(.*)\*\*", text)
-    return Markup("<strong>{}</strong>").format(inner[1]) if inner else text
 
 
 def _spell(value: object) -> str:

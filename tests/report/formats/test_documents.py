@@ -5,18 +5,19 @@ import re
 import pytest
 from hand_records import BASELINE, cell, records
 
+from orchestrator.report.formats.arranged import ArrangedTable, arrange
 from orchestrator.report.formats.documents import escape, to_latex, to_markdown
-from orchestrator.report.tables.fill import FilledTable, fill_table
+from orchestrator.report.tables.fill import fill_table
 from orchestrator.study.spec import TABLE_2
 
 
-def filled(*cells: object, **trial: object) -> FilledTable:
+def arranged(*cells: object, **trial: object) -> ArrangedTable:
     table = TABLE_2.model_copy(update={"title": "Accuracy_1"})
-    return fill_table(table, records([*cells], **trial))  # type: ignore[list-item]
+    return arrange(fill_table(table, records([*cells], **trial)))  # type: ignore[list-item]
 
 
 def test_markdown_is_a_titled_table_with_its_notes() -> None:
-    found = filled(("alone", {}, [0.25]), cell(2, 0.2, 0.5), cell(2, 0.4, "failed"), recipe="{}")
+    found = arranged(("alone", {}, [0.25]), cell(2, 0.2, 0.5), cell(2, 0.4, "failed"), recipe="{}")
     # Whole, as it appears in a page.
     assert to_markdown(found) == (
         "**Accuracy_1**\n\n"
@@ -34,7 +35,7 @@ SEEDS = [("baseline", {}, [0.30, 0.31, 0.32]), cell(2, 0.2, 0.4, 0.42, 0.41), ce
 
 
 def test_latex_has_the_parts_of_a_booktabs_table() -> None:
-    lines = to_latex(filled(*SEEDS)).splitlines()
+    lines = to_latex(arranged(*SEEDS)).splitlines()
     assert lines[:6] == [
         r"\begin{table}", r"\centering", r"\caption{Accuracy\_1}", r"\label{tab:table_2}",
         r"\begin{tabular}{lrr}", r"\toprule",
@@ -51,7 +52,7 @@ def test_latex_has_the_parts_of_a_booktabs_table() -> None:
 
 @pytest.mark.parametrize("cells", [SEEDS, [BASELINE], [cell(2, 0.2, "waiting")]])
 def test_latex_is_balanced_and_every_row_as_wide_as_its_columns(cells: list[object]) -> None:
-    source = to_latex(filled(*cells))
+    source = to_latex(arranged(*cells))
     assert source.count("{") == source.count("}")
     assert source.count(r"\begin") == source.count(r"\end")
     assert len(re.findall(r"(?<!\\)\$", source)) % 2 == 0
@@ -66,10 +67,10 @@ def test_latex_is_balanced_and_every_row_as_wide_as_its_columns(cells: list[obje
 
 @pytest.mark.parametrize("setting", ["**41.0% ± 1.0%**", r"\textbf{41.0\% $\pm$ 1.0\%}"])
 def test_the_best_is_bold_where_seeds_confirm_it(setting: str) -> None:
-    clear = filled(*SEEDS[:2])
+    clear = arranged(*SEEDS[:2])
     assert setting in to_markdown(clear) + to_latex(clear)
     # The failed cell might yet be better.
-    assert setting not in to_markdown(filled(*SEEDS)) + to_latex(filled(*SEEDS))
+    assert setting not in to_markdown(arranged(*SEEDS)) + to_latex(arranged(*SEEDS))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from orchestrator.study.spec import TABLE_1, TABLE_2, Table
 
 
 def grid(filled: FilledTable) -> Grid:
-    return sections(filled)[0][1]
+    table = sections(filled)[0]
+    return table.header, table.body
 
 
 # --- the arrangement --------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def test_ratios_that_agree_as_percentages_are_printed_with_more_digits(
 
 
 def parts(filled: FilledTable) -> dict[str, list[list[str]]]:
-    return {title: body for title, (_, body) in sections(filled)}
+    return {part.title: part.body for part in sections(filled)}
 
 
 def test_published_values_and_differences_stand_below_ours() -> None:
@@ -178,15 +179,15 @@ def test_losses_over_seeds_stand_beside_the_row_above() -> None:
 )
 def test_the_best_is_set_strong_only_where_seeds_confirm_it(other: list[float], shown: str) -> None:
     cells = [cell(2, 0.2, 0.40, 0.42, 0.41), ("x", {}, [v - 0.02 for v in other])]
-    _, (_, body) = sections(fill_table(TABLE_2, records(cells)), "**{}**")[0]
+    body = sections(fill_table(TABLE_2, records(cells)))[0].rows("**{}**")
     assert body[-1] == ["2x2", shown]
 
 
 def test_three_ratios_of_seeds_fit_a_terminal() -> None:
     table = TABLE_1.model_copy(update={"published": "terentiev-2024/table-1"})
     cells = [cell(size, ratio, 0.01, 0.05, 0.02) for size in (2, 4, 8) for ratio in (0.2, 0.4, 0.6)]
-    for _, (header, body) in sections(fill_table(table, records(cells, "val_loss"))):
-        widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
+    for part in sections(fill_table(table, records(cells, "val_loss"))):
+        widths = [max(map(len, column)) for column in zip(part.header, *part.body, strict=True)]
         # Two spaces before each column and one after the last, as it is printed.
         assert sum(widths) + 3 * len(widths) <= 80
 
@@ -197,10 +198,10 @@ def test_three_ratios_of_seeds_fit_a_terminal() -> None:
 def test_a_reconstruction_loss_stands_above_what_costs_no_learning() -> None:
     plain = {"zero_fill": 0.09, "mean_fill": 0.04, "gaussian_fill": 0.02}
     found = records([cell(4, 0.2, 0.0185, 0.0205)], "val_loss", **plain)
-    titles, tables = zip(*sections(fill_table(TABLE_1, found)), strict=True)
+    first, *_, last = sections(fill_table(TABLE_1, found))
     # Our own first, then black, mean colour and Gaussian, in the same arrangement.
-    assert (titles[0], titles[-1]) == (TABLE_1.title, "Nothing learned, same images and masks")
-    assert tables[-1][1] == [
+    assert (first.title, last.title) == (TABLE_1.title, "Nothing learned, same images and masks")
+    assert last.body == [
         ["black, 4x4", "0.0900"], ["mean colour, 4x4", "0.0400"], ["Gaussian inpainting, 4x4", "0.0200"],
     ]  # fmt: skip
 

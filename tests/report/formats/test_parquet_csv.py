@@ -6,6 +6,7 @@ import io
 import pytest
 from hand_records import BASELINE, cell, records
 
+from orchestrator.report.formats.arranged import arrange
 from orchestrator.report.formats.parquet_csv import (
     COMPARISONS,
     VERDICTS,
@@ -15,7 +16,6 @@ from orchestrator.report.formats.parquet_csv import (
     to_csv,
     verdict_rows,
 )
-from orchestrator.report.tables.comparisons import all_comparisons
 from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.store.schemas import table_of
@@ -85,7 +85,7 @@ def test_comparisons_and_verdicts_have_units_and_keep_what_is_unknown_null() -> 
     for schema in (COMPARISONS, VERDICTS):
         assert all(field.metadata[b"unit"].strip() for field in schema)
     filled = example()
-    rows = table_of(COMPARISONS, comparison_rows(filled, all_comparisons(filled))).to_pylist()
+    rows = table_of(COMPARISONS, comparison_rows(arrange(filled))).to_pylist()
     [scratch] = [row for row in rows if row["against"] == "scratch"]
     # The baseline has one seed, so one pair: the noise between seeds is unknown.
     assert (scratch["reference"], scratch["n"], scratch["unit"]) == (

@@ -6,6 +6,7 @@ import pytest
 from hand_records import records
 from rich.console import Console
 
+from orchestrator.report.formats.arranged import arrange
 from orchestrator.report.formats.terminal import print_results
 from orchestrator.report.tables.fill import fill_table
 from orchestrator.study.spec import TABLE_2
@@ -19,7 +20,7 @@ def test_a_cells_name_is_broken_between_its_axes_and_never_cut(width: int) -> No
     ]
     cells = [(",".join(f"{k}={v}" for k, v in one.items()), one, [0.5]) for one in values]
     console = Console(file=io.StringIO(), width=width)
-    print_results([fill_table(TABLE_2, records(cells))], [], console)
+    print_results([arrange(fill_table(TABLE_2, records(cells)))], [], console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "…" not in text
     assert "model.init=he," in text

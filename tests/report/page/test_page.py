@@ -16,6 +16,7 @@ from checkout import ROOT
 from markup import by_id, parse, rows, text
 from page_studies import HOSTILE, SVG, hostile_page, made, study
 
+from orchestrator.report.formats.arranged import arrange
 from orchestrator.report.formats.grid import sections
 from orchestrator.report.page.page import page
 from orchestrator.report.tables.fill import fill_table
@@ -30,8 +31,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def of(name: str, **more: Any) -> bytes:
     spec, found = committed.study(name), committed.records(name)
-    filled = [fill_table(table, found) for table in spec.tables]
-    return page(spec, found, filled, more.get("verdicts", []), more.get("figures", {}))
+    tables = [arrange(fill_table(table, found)) for table in spec.tables]
+    return page(spec, found, tables, more.get("verdicts", []), more.get("figures", {}))
 
 
 def inside(root: Element, section: str) -> str:
@@ -64,9 +65,9 @@ def test_every_trial_is_listed_as_it_was_recorded(name: str) -> None:
 def test_tables_stand_there_as_in_the_terminal(name: str) -> None:
     spec, found = committed.study(name), committed.records(name)
     expected = [
-        [header, *body]
+        [part.header, *part.body]
         for table in spec.tables
-        for _, (header, body) in sections(fill_table(table, found))
+        for part in sections(fill_table(table, found))
     ]
     assert [rows(table) for table in by_id(parse(of(name)), "tables").iter("table")] == expected
 

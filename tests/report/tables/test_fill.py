@@ -44,7 +44,7 @@ def test_mean_and_deviation_over_seeds_are_numpys(results: list[float]) -> None:
     ],
 )
 def test_a_cell_says_what_it_rests_on_and_what_is_missing(found: list[Any], text: str) -> None:
-    _, (_, body) = sections(fill_table(TABLE_2, records([cell(2, 0.2, *found)])))[0]
+    body = sections(fill_table(TABLE_2, records([cell(2, 0.2, *found)])))[0].body
     # By hand: the deviation of 1/4 and 3/4 is sqrt(1/8).
     assert body == [["2x2", text]]
 

@@ -4,6 +4,7 @@ import pytest
 from checkout import ROOT
 from hand_records import cell, records
 
+from orchestrator.report.formats.arranged import arrange
 from orchestrator.report.formats.documents import to_latex
 from orchestrator.report.formats.grid import sections
 from orchestrator.report.tables.fill import FilledTable, fill_table
@@ -37,7 +38,7 @@ def filled(table: Table) -> FilledTable:
 
 @pytest.mark.parametrize("table", PAPER.tables[:2], ids=lambda table: str(table.name))
 def test_the_tables_stand_as_printed(table: Table) -> None:
-    found = dict(sections(filled(table)))
+    found = {part.title: (part.header, part.body) for part in sections(filled(table))}
     printed = [line.split() for line in PRINTED[table.name].strip().splitlines()]
     printed = [[*line, *[""] * (4 - len(line))] for line in printed]
     # Patch sizes down, ratios along, the base model a line of its own above.
@@ -55,4 +56,4 @@ def test_the_best_epoch_has_a_table_of_its_own() -> None:
 
 
 def test_the_base_model_spans_all_ratios_in_latex() -> None:
-    assert r"baseline & \multicolumn{3}{c}{40.0\%} \\" in to_latex(filled(PAPER.tables[1]))
+    assert r"baseline & \multicolumn{3}{c}{40.0\%} \\" in to_latex(arrange(filled(PAPER.tables[1])))
