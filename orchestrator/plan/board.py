@@ -1,6 +1,6 @@
 """Where every trial of a graph stands: what is done, what runs, and what is ready."""
 
-from collections import defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
@@ -26,28 +26,46 @@ _FINISHED = (State.DONE, State.CACHED)
 class Board:
     """Where every trial of a graph stands; knows neither Ray nor the disk.
 
-    Each call costs the same however many trials there are.
+    The cost of a call does not grow with the graph, but with what the call changes: the children
+    of a trial that ended, or the ready trials that `next_ready` has to pass over.
+
+    Args:
+        done: trials that were found done.
+        failed: why each trial that was found failed did.
+        found: the state of what was found done.
     """
 
     def __init__(
-        self, graph: TrialGraph, done: Iterable[str] = (), failed: Mapping[str, str] | None = None
+        self,
+        graph: TrialGraph,
+        done: Iterable[str] = (),
+        failed: Mapping[str, str] | None = None,
+        found: State = State.CACHED,
     ) -> None:
         self.graph = graph
         self.failures: dict[str, str] = dict(failed or {})
         """Why each failed trial failed."""
         self.states = dict.fromkeys(graph.trials, State.WAITING)
+        """To be read only."""
+        self._counts = Counter(self.states.values())
+        self._order = {key: place for place, key in enumerate(graph.trials)}
+        self._running: set[str] = set()
         self._children: dict[str, list[str]] = defaultdict(list)
         for trial in graph.trials.values():
-            if trial.parent:
-                self._children[trial.parent].append(trial.key)
-        self.states.update(dict.fromkeys(done, State.CACHED))
+            for parent in trial.parents:
+                self._children[parent].append(trial.key)
+        for key in done:
+            self._set(key, found)
         for key in self.failures:
-            self.states[key] = State.FAILED
-            self._skip_children(key)
-        # A ready child goes before a new parent: pairs are completed early, so that a table
-        # with gaps is useful before the study ends.
-        self._ready_children: deque[str] = deque()
-        self._ready_parents: deque[str] = deque()
+            self._set(key, State.FAILED)
+            self._skip_below(key)
+        self._missing = {key: self._count_missing(key) for key in graph.trials}
+        self._depths = _depths(graph)
+        # Deepest first: a ready child goes before a new parent, so that cells are completed early
+        # and a table with gaps is useful before the study ends.
+        self._ready: dict[int, OrderedDict[str, None]] = {
+            depth: OrderedDict() for depth in sorted(set(self._depths.values()), reverse=True)
+        }
         for key in graph.trials:
             self._queue_if_ready(key)
 
@@ -57,94 +75,114 @@ class Board:
         Args:
             free: tells whether a ready trial may be started now; passed over where it may not.
         """
-        for queue in (self._ready_children, self._ready_parents):
+        for queue in self._ready.values():
             for key in queue:
                 if free(key):
-                    queue.remove(key)
-                    self.states[key] = State.RUNNING
+                    self.start(key)
                     return key
         return None
+
+    def start(self, key: str) -> None:
+        """A waiting trial is being trained, by whomever."""
+        self._ready[self._depths[key]].pop(key, None)
+        self._set(key, State.RUNNING)
 
     @property
     def any_ready(self) -> bool:
         """Whether there is a trial that could be started."""
-        return bool(self._ready_children or self._ready_parents)
+        return any(self._ready.values())
 
     def finish(self, key: str, failure: str | None = None) -> None:
         """The trial ended, here or elsewhere: its children become ready, or skipped if it failed
         for a reason."""
-        for queue in (self._ready_children, self._ready_parents):
-            if self.states[key] is State.WAITING and key in queue:
-                queue.remove(key)
-        self.states[key] = State.FAILED if failure else State.DONE
+        self._ready[self._depths[key]].pop(key, None)
         if failure:
             self.failures[key] = failure
-            self._skip_children(key)
+            self._set(key, State.FAILED)
+            self._skip_below(key)
             return
+        self._set(key, State.DONE)
         for child in self._children[key]:
+            self._missing[child] -= 1
             self._queue_if_ready(child)
 
     def stop(self) -> None:
-        """Nothing is at work any more: what was running waits for another run."""
+        """No trial is running any more: those that were wait for another run."""
         for key in self.running:
-            self.states[key] = State.WAITING
+            self._set(key, State.WAITING)
 
     def reason(self, key: str) -> str | None:
         """Why a trial failed or was skipped; None for any other."""
         if self.states[key] is not State.SKIPPED:
             return self.failures.get(key)
-        parent = self.graph.trials[key].parent
-        assert parent is not None, key
-        return f"its parent {parent} failed"
+        lost = (State.FAILED, State.SKIPPED)
+        parents = self.graph.trials[key].parents
+        return f"its parent {next(p for p in parents if self.states[p] in lost)} failed"
 
     @property
     def running(self) -> list[str]:
-        """Keys that an executor holds."""
-        return [key for key, state in self.states.items() if state is State.RUNNING]
+        """Keys of the trials that are being trained, in the graph's order."""
+        return sorted(self._running, key=self._order.__getitem__)
+
+    def count(self, *states: State) -> int:
+        """Trials in any of some states."""
+        return sum(self._counts[state] for state in states)
 
     @property
     def complete(self) -> bool:
         """Whether every trial is done: the only case that deserves exit code 0."""
-        return all(state in _FINISHED for state in self.states.values())
+        return self.count(*_FINISHED) == len(self.states)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no trial is left to wait for."""
+        return self.count(State.WAITING, State.RUNNING) == 0
+
+    def _set(self, key: str, state: State) -> None:
+        self._counts[self.states[key]] -= 1
+        self._counts[state] += 1
+        self.states[key] = state
+        (self._running.add if state is State.RUNNING else self._running.discard)(key)
+
+    def _count_missing(self, key: str) -> int:
+        parents = self.graph.trials[key].parents
+        return sum(self.states[parent] not in _FINISHED for parent in parents)
 
     def _queue_if_ready(self, key: str) -> None:
-        parent = self.graph.trials[key].parent
-        if self.states[key] is not State.WAITING:
-            return
-        if parent is None:
-            self._ready_parents.append(key)
-        elif self.states[parent] in _FINISHED:
-            self._ready_children.append(key)
+        if self.states[key] is State.WAITING and not self._missing[key]:
+            self._ready[self._depths[key]][key] = None
 
-    def _skip_children(self, key: str) -> None:
+    def _skip_below(self, key: str) -> None:
         for child in self._children[key]:
             if self.states[child] is State.WAITING:
-                self.states[child] = State.SKIPPED
-                self._skip_children(child)
+                self._set(child, State.SKIPPED)
+                self._skip_below(child)
 
 
-def board_of(graph: TrialGraph, ledger: Ledger) -> Board:
-    """Where the graph's trials stand by the ledger alone."""
+def _depths(graph: TrialGraph) -> dict[str, int]:
+    """How many generations stand above each trial; a graph names parents before their children."""
+    depths: dict[str, int] = {}
+    for key, trial in graph.trials.items():
+        depths[key] = max((depths[parent] + 1 for parent in trial.parents), default=0)
+    return depths
+
+
+def board_of(graph: TrialGraph, ledger: Ledger, found: State = State.CACHED) -> Board:
+    """Where the graph's trials stand by the ledger alone.
+
+    Args:
+        found: the state of what the ledger calls done.
+    """
     outcomes = {key: ledger.outcome(key) for key in graph.trials}
     done = [key for key, outcome in outcomes.items() if outcome and outcome.state == "done"]
-    failed = {key: outcome.failure for key, outcome in outcomes.items() if outcome}
-    return Board(graph, done, {key: reason for key, reason in failed.items() if reason})
-
-
-_SETTLED = (State.DONE, State.FAILED, State.SKIPPED)
+    failures = {key: outcome.failure for key, outcome in outcomes.items() if outcome}
+    return Board(graph, done, {key: why for key, why in failures.items() if why}, found)
 
 
 def board_now(graph: TrialGraph, ledger: Ledger) -> Board:
     """Where the trials stand now, those included that some other process trains."""
-    board = board_of(graph, ledger)
-    for key, state in board.states.items():
-        if state is State.WAITING and held(ledger.store, key):
-            board.states[key] = State.RUNNING
-        if state is State.CACHED:  # a word for what a run finds; here there is no run
-            board.states[key] = State.DONE
+    board = board_of(graph, ledger, State.DONE)  # cached is a word for what a run finds
+    for key in graph.trials:
+        if board.states[key] is State.WAITING and held(ledger.store, key):
+            board.start(key)
     return board
-
-
-def ended(board: Board) -> bool:
-    """Whether no trial is left to wait for."""
-    return all(state in _SETTLED for state in board.states.values())

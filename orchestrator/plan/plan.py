@@ -32,7 +32,7 @@ class Plan:
 
     def count(self, state: State) -> int:
         """Trials in a state."""
-        return sum(1 for found in self.board.states.values() if found is state)
+        return self.board.count(state)
 
     @property
     def asked(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from orchestrator.plan.board import Board, board_now, ended
+from orchestrator.plan.board import Board, board_now
 from orchestrator.plan.plan import Plan
 from orchestrator.run.live_view import View
 
@@ -12,7 +12,7 @@ def boards(plan: Plan) -> Iterator[Board]:
     while True:
         board = board_now(plan.graph, plan.ledger)
         yield board
-        if ended(board):
+        if board.settled:
             return
 
 

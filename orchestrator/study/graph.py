@@ -1,4 +1,4 @@
-"""The trial graph: which trials a study needs, who waits for whom, and who is ready.
+"""The trial graph: which trials a study needs, and which of them wait for which.
 
 A trial's key is the hash of all that changes its result, its parent included. Whoever asks for the
 same pretraining (ten finetunes, three arms, next month's study) asks for the same key, so it is
@@ -29,6 +29,11 @@ class TrialSpec(Config):
     recipe: Recipe
     parent: str | None = None
     """Key of the pretrain trial it starts from; None starts from fresh weights."""
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Keys of the trials that have to be done before this one starts."""
+        return (self.parent,) if self.parent else ()
 
     @property
     def kind(self) -> str:

@@ -10,7 +10,7 @@ from minute_epoch import ROW
 from rich.console import Console
 
 from orchestrator.plan.as_json import progress_json
-from orchestrator.plan.board import State, board_now, ended
+from orchestrator.plan.board import State, board_now
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.run.watch import boards, view_of
 from orchestrator.store.checkpoints import SavedCheckpoint
@@ -68,15 +68,15 @@ def test_it_ends_with_the_study(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("orchestrator.run.live_view._REFRESH_SECONDS", 0.0)
     baseline, first, child, second, other = plan.graph.trials
     seen = boards(plan)
-    assert not ended(next(seen))
+    assert not next(seen).settled
     finish(plan, baseline)
     finish(plan, first, FAILED)
     finish(plan, second)
-    assert not ended(next(seen))
+    assert not next(seen).settled
     finish(plan, other)
     last = next(seen)
     # The failed one's child never comes, so there is nothing more to wait for.
-    assert ended(last)
+    assert last.settled
     assert last.states[child] is State.SKIPPED
     assert list(seen) == []
     assert not last.complete

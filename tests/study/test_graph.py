@@ -1,16 +1,12 @@
-"""Trial keys, the graph of a study, and the board that says who is next."""
+"""Trial keys and the graph of a study."""
 
 import json
-import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from model.config.recipe import FinetuneRecipe, PretrainRecipe
-from orchestrator.plan.board import Board, State
-from orchestrator.study.graph import TrialGraph, TrialSpec, expand, trial_key
+from orchestrator.study.graph import expand, trial_key
 from orchestrator.study.recipes import Cell, arm_cells, cell_recipes
 from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
@@ -136,114 +132,3 @@ def test_a_parent_stands_before_its_children_and_is_what_they_name() -> None:
         assert (asked.pretrain is None) == (asked.cell.name == "baseline")
         # Whoever walks the graph in order meets parents first.
         assert asked.pretrain is None or order.index(asked.pretrain) < order.index(asked.finetune)
-
-
-# --- the board --------------------------------------------------------------------------------
-
-
-def graph_of(**parents: str | None) -> TrialGraph:
-    """A graph by hand: each trial's parent by name."""
-    recipe = FinetuneRecipe.model_validate(fields(FinetuneRecipe))
-    trials = {
-        key: TrialSpec(key=key, recipe=recipe, parent=parent) for key, parent in parents.items()
-    }
-    return TrialGraph(trials, ())
-
-
-PAIRS = {"p": None, "c1": "p", "c2": "p", "q": None, "d": "q", "base": None}
-
-
-def test_children_wait_for_their_parent_and_then_go_first() -> None:
-    board = Board(graph_of(**PAIRS))
-    started = [board.next_ready() for _ in range(4)]
-    # Three parents are ready, no child is.
-    assert started == ["p", "q", "base", None]
-    board.finish("q")
-    board.finish("p")
-    # Children go in the order in which their parents ended.
-    assert [board.next_ready() for _ in range(4)] == ["d", "c1", "c2", None]
-    # An executor holds them, and the baseline still.
-    assert board.running == ["c1", "c2", "d", "base"]
-
-
-def test_a_ready_child_goes_before_a_parent_that_waited_longer() -> None:
-    board = Board(graph_of(**PAIRS))
-    board.next_ready()
-    board.finish("p")
-    # Pairs are completed early: a study that is stopped has whole cells.
-    assert [board.next_ready() for _ in range(3)] == ["c1", "c2", "q"]
-
-
-def test_a_failed_parent_skips_its_children_and_nothing_else() -> None:
-    board = Board(graph_of(**PAIRS))
-    board.next_ready()
-    board.finish("p", failure="diverged")
-    # Its own reason for the parent, the parent's name for the children.
-    assert [board.states[key] for key in ("p", "c1", "c2")] == [
-        State.FAILED, State.SKIPPED, State.SKIPPED,
-    ]  # fmt: skip
-    assert (board.reason("p"), board.reason("c1")) == ("diverged", "its parent p failed")
-    # What does not depend on it goes on to its end.
-    while key := board.next_ready():
-        board.finish(key)
-    assert {board.states[key] for key in ("q", "d", "base")} == {State.DONE}
-    assert not board.complete
-    assert board.reason("d") is None
-
-
-def test_what_was_found_done_is_not_trained_again() -> None:
-    board = Board(graph_of(**PAIRS), done=["p", "c1", "base"], failed={"q": "bad"})
-    # c2 goes on from the parent that was found; d's parent had failed before.
-    assert (board.next_ready(), board.next_ready()) == ("c2", None)
-    assert [board.states[key] for key in PAIRS] == [
-        State.CACHED, State.CACHED, State.RUNNING, State.FAILED, State.SKIPPED, State.CACHED,
-    ]  # fmt: skip
-    # A finished child outlives the failure of a parent that was trained again.
-    assert Board(graph_of(**PAIRS), ["c1"], {"p": "bad"}).states["c1"] is State.CACHED
-
-
-def test_a_study_is_complete_when_every_trial_is_done() -> None:
-    board = Board(graph_of(p=None, c="p"), done=["p"])
-    assert not board.complete
-    board.finish(str(board.next_ready()))
-    # What was found and what was trained count alike.
-    assert board.complete
-    assert Board(graph_of()).complete
-
-
-@settings(deadline=None, max_examples=150)
-@given(
-    parents=st.lists(st.none() | st.integers(0, 30), max_size=25),
-    failing=st.sets(st.integers(0, 25)),
-    concurrent=st.integers(1, 6),
-    order=st.randoms(use_true_random=False),
-)
-def test_every_forest_ends_whoever_fails(
-    parents: list[int | None], failing: set[int], concurrent: int, order: random.Random
-) -> None:
-    # A parent stands anywhere before its child; trials may be many generations deep.
-    names = {
-        f"t{index}": f"t{parent % index}" if parent is not None and index else None
-        for index, parent in enumerate(parents)
-    }
-    board, alive, begun = Board(graph_of(**names)), [], []
-    for _ in range(2 * len(names) + 1):
-        while len(alive) < concurrent and (key := board.next_ready()):
-            parent = names[key]
-            # No trial starts twice, nor before its parent is done.
-            assert key not in begun
-            assert parent is None or board.states[parent] is State.DONE
-            alive.append(key)
-            begun.append(key)
-        if not alive:
-            break
-        key = alive.pop(order.randrange(len(alive)))
-        board.finish(key, "bad" if int(key[1:]) in failing else None)
-    expected = {}
-    for key, parent in names.items():
-        lost = parent is not None and expected[parent] is not State.DONE
-        failed = State.FAILED if int(key[1:]) in failing else State.DONE
-        expected[key] = State.SKIPPED if lost else failed
-    # It is over after as many ends as there are trials, each where a recursive definition puts it.
-    assert board.states == expected
-    assert board.complete == ({*expected.values()} <= {State.DONE})
