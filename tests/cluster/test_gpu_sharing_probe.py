@@ -71,7 +71,8 @@ print(json.dumps([rates, packing.rates_of(trial, 1, replace(setting, gpu=True))]
 
 @pytest.mark.ray
 def test_processes_that_share_a_gpu_are_measured_together() -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
     rates, without_a_device = json.loads(done.stdout.splitlines()[-1])
     assert all(rate > 0 for rate in rates)

@@ -71,6 +71,7 @@ def run_card(folder: Path, to: Path) -> dict[str, torch.Tensor]:
     done = subprocess.run(
         [sys.executable, "-c", lines[0] + HAND_OVER, str(to)],
         cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=100,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     return safetensors.torch.load_file(to)
@@ -86,15 +87,19 @@ def network_of(ledger: Ledger, key: str) -> torch.nn.Module:
 def assert_computes_the_same(
     folder: Path, network: torch.nn.Module, found: dict[str, torch.Tensor], inputs: torch.Tensor
 ) -> None:
-    """The exported weights are the trial's to the bit, and the card's outputs to rounding.
+    """The exported network is the trial's to the bit, and the card's outputs are to rounding.
 
-    Outputs depend on threads, and on how weights lie in memory, which picks the kernel.
+    Both networks are built outside inference mode, as the card builds its own: of two tensors of
+    which none wants a gradient torch.matmul makes a batch of products, not one, and rounds otherwise.
     """
-    ours, exported = network.state_dict(), load(folder).network.state_dict()
-    assert ours.keys() == exported.keys()
-    assert all(torch.equal(weight, exported[name]) for name, weight in ours.items())
+    exported = load(folder).network
+    weights = exported.state_dict()
+    assert weights.keys() == network.state_dict().keys()
+    assert all(torch.equal(weight, weights[name]) for name, weight in network.state_dict().items())
     with torch.inference_mode():
-        torch.testing.assert_close(found["outputs"], network(inputs))
+        outputs = network(inputs)
+        assert torch.equal(exported(inputs), outputs)
+    torch.testing.assert_close(found["outputs"], outputs)
 
 
 def test_the_card_of_a_classifier_computes_its_logits(ledger: Ledger, tmp_path: Path) -> None:

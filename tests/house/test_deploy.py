@@ -128,10 +128,11 @@ def test_the_image_is_of_rays_version_and_has_what_an_installation_needs() -> No
 
 def test_the_batch_script_is_sound() -> None:
     script = ROOT / "deploy" / "slurm.sh"
-    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    assert subprocess.run(["bash", "-n", script], check=False, timeout=60).returncode == 0
     if not shutil.which("shellcheck"):
         pytest.skip("shellcheck is not installed")
-    checked = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+    command = ["shellcheck", script]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert checked.stdout == ""
 
 

@@ -26,6 +26,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_pages] = []
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Clusters take minutes to come and go."""
+    for item in items:
+        if item.get_closest_marker("cluster"):
+            item.add_marker(pytest.mark.timeout(900))
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder whose name is short: Ray puts sockets into it."""

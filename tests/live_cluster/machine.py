@@ -97,7 +97,7 @@ def machine(folder: Path) -> Iterator[Machine]:
             yield made
         finally:
             server.terminate()
-            server.wait()
+            server.wait(timeout=20)
 
 
 # Ray's launcher has no field for ssh's port, and looks for its key in the home of /etc/passwd.
@@ -169,7 +169,7 @@ def _start_sshd(made: Machine) -> subprocess.Popen[bytes]:
     folder = made.folder
     for name in ("key", "host_key"):
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, timeout=60)
     if os.getuid() == 0:  # where a root's sshd confines itself; packages create it at boot
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     config = folder / "sshd_config"

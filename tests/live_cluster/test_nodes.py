@@ -68,7 +68,9 @@ def write(folder: Path, **change: Any) -> Path:
 def actors(driver: subprocess.Popen[str]) -> dict[str, set[str]]:
     """Nodes on which actors of each class were seen until the driver ended."""
     seen: dict[str, set[str]] = {}
+    deadline = time.monotonic() + 300
     while driver.poll() is None:
+        assert time.monotonic() < deadline, end(driver)
         for actor in ray._private.state.actors().values():
             if actor["State"] == "ALIVE":
                 seen.setdefault(actor["ActorClassName"], set()).add(actor["Address"]["NodeID"])
@@ -82,7 +84,7 @@ def test_trials_span_nodes_and_drivers_stay_on_the_head(nodes: Nodes) -> None:
     study = write(nodes.folder, runtime={"num_workers": 2})
     driver = nodes.run(study, "store")
     seen = actors(driver)
-    printed, _ = driver.communicate()
+    printed, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, printed
     # Each trial's two workers were on two nodes.
     trained = next(found for name, found in seen.items() if "RayTrainWorker" in name)
@@ -120,7 +122,7 @@ def test_an_elastic_trial_goes_on_with_the_nodes_that_are_left(nodes: Nodes) -> 
 
     # What it learned is what one worker learns that nothing happened to.
     quiet = nodes.run(write(nodes.folder, **alone), "quiet")
-    printed, _ = quiet.communicate()
+    printed, _ = quiet.communicate(timeout=300)
     assert quiet.returncode == 0, printed
     assert_equal_rows(plan.ledger, Ledger(Store(str(nodes.folder / "quiet"))), trial)
 
@@ -158,7 +160,7 @@ def working() -> set[str]:
 def end(driver: subprocess.Popen[str]) -> str:
     """Stop a driver and return what it printed."""
     driver.kill()
-    return driver.communicate()[0]
+    return driver.communicate(timeout=60)[0]
 
 
 def wait_for_epochs(ledger: Ledger, key: str, count: int, driver: subprocess.Popen[str]) -> None:

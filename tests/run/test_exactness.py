@@ -157,7 +157,8 @@ def test_stopped_before_any_write(
 def test_killed(tmp_path: Path, undisturbed: dict[str, Result]) -> None:
     spec = _recorded(_RECIPES["pretrain"], tmp_path)
     arguments = (str(tmp_path), spec.key, 6)
-    process = mp.get_context("spawn").Process(target=train_until_killed, args=arguments)
+    context = mp.get_context("spawn")
+    process = context.Process(target=train_until_killed, args=arguments, daemon=True)
     process.start()
     process.join(timeout=50)
     # It was killed in the second epoch, without a chance to tidy up.

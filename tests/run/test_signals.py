@@ -4,40 +4,58 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from types import TracebackType
 
 import pytest
 from checkout import ROOT
+from default_signals import default_signals
 
-# Says that it is ready, waits for signals as it was told, and says how it ended.
+# Says that it is ready, waits for signals as the test wants it, and says how it ended.
 PROGRAM = """
 import signal, sys
-from orchestrator.run.signals import Interrupts, go_on, stop_tune
-from orchestrator import interrupts as module
+from orchestrator.run import signals
 
-interrupts = Interrupts(code=7)
-first = {"raise": module._raise, "go_on": go_on, "stop_tune": stop_tune}[sys.argv[1]]
-told = []
-with interrupts.caught():
+handler = signals.SignalHandler(code=7)
+first = getattr(signals, sys.argv[1])
+caught = []
+with handler.caught():
     try:
-        with interrupts.doing(first):
-            if first is stop_tune:
-                signal.signal(signal.SIGUSR1, lambda *_: told.append("Tune"))
+        with handler.doing(first):
+            if first is signals.stop_tune:
+                signal.signal(signal.SIGUSR1, lambda *_: caught.append("Tune"))
             print("ready", flush=True)
             sys.stdin.readline()
-            print("went on", *told, interrupts.asked, flush=True)
+            print("went on", *caught, handler.asked, flush=True)
             sys.stdin.readline()
     except KeyboardInterrupt:
         print("raised", flush=True)
 """
+LIMIT = 100  # seconds, of which starting Python takes about one
 
 
 class Process:
+    """The program in a process, killed with the context or at its limit: no read waits longer."""
+
     def __init__(self, first: str, *before: str) -> None:
-        self.popen = subprocess.Popen(
-            [*before, sys.executable, "-c", PROGRAM, first], cwd=ROOT, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        with default_signals():
+            self.popen = subprocess.Popen(
+                [*before, sys.executable, "-c", PROGRAM, first], cwd=ROOT, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
+        self._limit = threading.Timer(LIMIT, self.popen.kill)
+
+    def __enter__(self) -> "Process":
+        self._limit.start()
         assert self.read() == "ready"
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._limit.cancel()
+        self.popen.kill()
+        self.popen.communicate()
 
     def read(self) -> str:
         assert self.popen.stdout is not None
@@ -47,8 +65,7 @@ class Process:
         """Send a signal and wait until it was understood."""
         os.kill(self.popen.pid, number)
         assert self.popen.stderr is not None
-        while not self.popen.stderr.readline().startswith("stop"):
-            pass
+        assert any(line.startswith("stop") for line in self.popen.stderr), "it ended without a word"
 
     def enter(self) -> None:
         assert self.popen.stdin is not None
@@ -56,29 +73,37 @@ class Process:
         self.popen.stdin.flush()
 
     def end(self) -> int:
-        self.popen.communicate()
+        self.popen.communicate(timeout=LIMIT)
         return self.popen.returncode
 
 
+@pytest.fixture
+def start() -> Iterator[Callable[..., Process]]:
+    with ExitStack() as started:
+        yield lambda *arguments: started.enter_context(Process(*arguments))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_first_signal_does_what_was_asked_for(number: signal.Signals) -> None:
+def test_the_first_signal_does_what_was_requested(
+    number: signal.Signals, start: Callable[..., Process]
+) -> None:
     for first, expected in (("go_on", "went on True"), ("stop_tune", "went on Tune True")):
-        process = Process(first)
+        process = start(first)
         process.send(number)
         process.enter()
         assert process.read() == expected
         assert process.end() == 0
 
 
-def test_by_default_it_raises() -> None:
-    process = Process("raise")
+def test_by_default_it_raises(start: Callable[..., Process]) -> None:
+    process = start("_raise")
     process.send(signal.SIGTERM)
     assert process.read() == "raised"
     assert process.end() == 0
 
 
-def test_the_second_signal_ends_at_once() -> None:
-    process = Process("go_on")
+def test_the_second_signal_ends_at_once(start: Callable[..., Process]) -> None:
+    process = start("go_on")
     process.send(signal.SIGINT)
     process.send(signal.SIGTERM)
     # Whatever it was doing, with the code that was agreed.
@@ -88,14 +113,16 @@ def test_the_second_signal_ends_at_once() -> None:
 def test_handlers_are_given_back() -> None:
     from orchestrator.run.signals import SignalHandler
 
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with SignalHandler().caught():
-        assert signal.getsignal(signal.SIGINT) != before[0]
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    with default_signals():
+        before = [signal.getsignal(number) for number in numbers]
+        with SignalHandler().caught():
+            assert signal.getsignal(signal.SIGINT) != before[0]
+        assert [signal.getsignal(number) for number in numbers] == before
 
 
-def test_a_closed_terminal_is_no_end_to_what_was_told_to_outlive_it() -> None:
-    process = Process("go_on", "nohup")
+def test_a_closed_terminal_does_not_end_what_nohup_started(start: Callable[..., Process]) -> None:
+    process = start("go_on", "nohup")
     os.kill(process.popen.pid, signal.SIGHUP)
     process.enter()
     # Nothing was caught: `nohup` stays what it is.

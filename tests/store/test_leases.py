@@ -85,7 +85,7 @@ def test_one_of_two_runs_gets_it_until_it_lets_go(store: Store) -> None:
 def test_of_many_who_find_a_dead_holder_one_takes_over(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     write(store, 7, at="2020-01-01T00:00:00+00:00")
-    start, won = threading.Barrier(16), []
+    start, won = threading.Barrier(16, timeout=20), []
 
     def ask() -> None:
         run = Leases(store)
@@ -153,7 +153,7 @@ def test_a_holder_whose_process_is_gone_is_dead_at_once(store: Store) -> None:
     if not store.is_local:  # memory is not shared with another process
         pytest.skip("a memory store is of one process")
     command = [sys.executable, "-c", program, store.uri, KEY]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
     assert done.stdout.strip() == "True"
     assert not held(store, KEY)
     assert Leases(store).take(KEY)

@@ -137,7 +137,8 @@ Told = list[dict[str, dict[str, Any]]]
 
 def train_with_workers(trials: Trials, world_sizes: list[int], folder: Path) -> dict[int, Told]:
     """Train with real processes; for each number of workers what each rank has to tell."""
-    mp.spawn(_worker, (trials, world_sizes, folder), nprocs=max(world_sizes))
+    # As daemons, which end with this process even when a rank waits for ever.
+    mp.spawn(_worker, (trials, world_sizes, folder), nprocs=max(world_sizes), daemon=True)
     return {
         size: [torch.load(folder / f"{size}-{rank}.pt", weights_only=True) for rank in range(size)]
         for size in world_sizes

@@ -197,7 +197,8 @@ def test_half_written_cache_is_never_used(tmp_path: Path, zipped: Path) -> None:
         "load.load(config, pathlib.Path(sys.argv[2]))\n"
     )
     cache = tmp_path / "cache"
-    died = subprocess.run([sys.executable, "-c", script, zipped, cache], check=False)
+    command = [sys.executable, "-c", script, zipped, cache]
+    died = subprocess.run(command, check=False, timeout=100)
     # It died in the middle of writing, as a killed process does: without cleaning up.
     assert died.returncode == 9
     assert [file.name for file in cache.glob("*.part/*")] == ["images.npy"]
@@ -232,7 +233,9 @@ def test_processes_that_start_at_once_decode_once(tmp_path: Path, zipped: Path) 
     context = multiprocessing.get_context("spawn")
     barrier, log = context.Barrier(4), tmp_path / "log"
     arguments = (barrier, zipped, tmp_path / "cache", log)
-    processes = [context.Process(target=load_and_count, args=arguments) for _ in range(4)]
+    processes = [
+        context.Process(target=load_and_count, args=arguments, daemon=True) for _ in range(4)
+    ]
     for process in processes:
         process.start()
     for process in processes:
@@ -246,4 +249,4 @@ def test_processes_that_start_at_once_decode_once(tmp_path: Path, zipped: Path) 
 
 def test_data_needs_no_torch() -> None:
     script = "import sys, model.data.load, model.data.tiny_imagenet_download; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=100).returncode == 0

@@ -172,7 +172,12 @@ def test_training_needs_no_ray() -> None:
     command = [sys.executable, "-c", _ALONE]
     # An interpreter that is given a command looks for modules in its current folder.
     done = subprocess.run(
-        command, cwd=ROOT / "tests/support", capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT / "tests/support",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
     )
     # A process that trains an epoch has loaded neither Ray nor what talks to it.
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
