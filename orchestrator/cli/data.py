@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from model.errors import InputError
 
@@ -20,8 +21,16 @@ def fetch(
     to: Annotated[Path, typer.Option("--to", help="Folder to put it in.")] = Path("data"),
 ) -> None:
     """Download an image set, going on where a broken download stopped, and verify it."""
-    from orchestrator.cli.download_progress import fetch_with_progress
+    from model.data.tiny_imagenet_download import fetch_tiny_imagenet
 
     if name != "tiny-imagenet":
-        raise InputError(f"data set {name!r} is not known; choices: tiny-imagenet")
-    typer.echo(f"verified: {fetch_with_progress(source, to, Console())}")
+        raise InputError(f"no data set {name!r}; choices: tiny-imagenet")
+    columns = TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, console=Console()) as progress:
+        task = progress.add_task("", total=None)
+
+        def show(done: int, total: int | None) -> None:
+            progress.update(task, completed=done, total=total)
+
+        path = fetch_tiny_imagenet(source, to, show)
+    typer.echo(f"verified: {path}")

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.store.paths import Paths
+from orchestrator.store.paths import Paths, committed_epoch
 from orchestrator.store.store import Store
 
 _KEPT = 2  # a damaged newest one must leave one to go on from
@@ -57,8 +57,8 @@ def drop_checkpoints(store: Store, key: str) -> None:
 
 
 def _epochs(store: Store, key: str) -> list[int]:
-    names = store.names(Paths.checkpoints(key))
-    return sorted(int(name[:-5]) for name in names if name.endswith(".json"))
+    epochs = map(committed_epoch, store.names(Paths.checkpoints(key)))
+    return sorted(epoch for epoch in epochs if epoch is not None)
 
 
 def _read(store: Store, key: str, epoch: int) -> SavedCheckpoint | None:

@@ -1,19 +1,17 @@
 """Deleting from a store what was chosen, and nothing that turned out to be needed meanwhile."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import chain
 
 from model.errors import InputError
 from orchestrator.store.inventory import Inventory, users
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger
-from orchestrator.store.paths import Paths
+from orchestrator.store.paths import Paths, key_hash, ray_trial_folder
 from orchestrator.store.store import Store
 from orchestrator.store.study_registry import load_all
 from orchestrator.store.trial_files import delete_trial
-
-_HASH_AT_END = re.compile(r"[0-9a-f]{12}$")
 
 
 def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[list[str], list[str]]:
@@ -30,7 +28,7 @@ def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[li
         StoreError: the store fails; the same call again finishes what was begun.
     """
     store, deleted, unknown = ledger.store, [], []
-    left_by_ray = _ray_folders(store)
+    ray_folders = _ray_folders(store)
     leases = Leases(store)
     with leases.renewed():
         held = [key for key in keys if leases.take(key)]
@@ -38,7 +36,7 @@ def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[li
         for key in held:
             if not users(asked_for, key):
                 unknown += delete_trial(store, key)
-                for folder in left_by_ray[key.rpartition("-")[2]]:
+                for folder in ray_folders[key_hash(key)]:
                     store.delete_folder(folder)
                 deleted.append(key)
             leases.drop(key)
@@ -59,11 +57,9 @@ def delete_ray_files(ledger: Ledger, inventory: Inventory) -> None:
 
 def _ray_folders(store: Store) -> dict[str, set[str]]:
     """Folders that Ray Tune and Ray Train made for single trials, by the hash in their keys."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for folder in Paths.ray:
-        for name in store.sizes(folder):
-            # tune/STUDY/NAME/... and train/STUDY-NAME/...; a trial's name ends with its hash
-            top = "/".join(name.split("/")[: 3 if folder == Paths.tune else 2])
-            if (hashed := _HASH_AT_END.search(top)) and top != name:
-                found[hashed[0]].add(top)
-    return found
+    folders: dict[str, set[str]] = defaultdict(set)
+    for name in chain.from_iterable(map(store.sizes, Paths.ray)):
+        if trial := ray_trial_folder(name):
+            hash_of_key, folder = trial
+            folders[hash_of_key].add(folder)
+    return folders

@@ -1,7 +1,6 @@
 """What lies in a store, which study uses it, and what of it may be deleted."""
 
 import difflib
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,12 +9,10 @@ from typing import Literal
 from model.errors import InputError
 from orchestrator.store.leases import held
 from orchestrator.store.ledger import Ledger
-from orchestrator.store.paths import Paths
+from orchestrator.store.paths import Paths, trial_and_file
 from orchestrator.store.store import Store
 from orchestrator.store.study_registry import StudyRecord, load_all
-from orchestrator.store.trial_files import rank
-
-KEY = re.compile(r"[a-z]+-[0-9a-f]{12}")
+from orchestrator.store.trial_files import deletion_rank
 
 TrialState = Literal["done", "failed", "running", "unfinished"]
 
@@ -125,9 +122,9 @@ def users(notes: dict[str, StudyRecord], key: str) -> tuple[str, ...]:
 
 def _sizes_by_key(store: Store) -> dict[str, dict[str, int]]:
     """Files and their sizes of every folder that holds a trial; other folders are not ours."""
-    found: dict[str, dict[str, int]] = defaultdict(dict)
+    sizes: dict[str, dict[str, int]] = defaultdict(dict)
     for name, size in store.sizes(Paths.trials).items():
-        key, _, inner = name.removeprefix(f"{Paths.trials}/").partition("/")
-        if KEY.fullmatch(key):
-            found[key] |= {name: size} if rank(inner) is not None else {}
-    return {key: sizes for key, sizes in found.items() if sizes}
+        place = trial_and_file(name)
+        if place and deletion_rank(place[1]) is not None:
+            sizes[place[0]][name] = size
+    return dict(sizes)

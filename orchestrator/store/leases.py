@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orchestrator.store.paths import Paths
+from orchestrator.store.paths import Paths, lease_number
 from orchestrator.store.store import Store, StoreError
 
 RENEWED_EVERY = 5.0  # seconds
@@ -46,8 +46,8 @@ class Leases:
         names = self.store.names(folder)
         if any(self._alive(f"{folder}/{name}") for name in names):
             return False
-        number = int(names[-1].partition(".")[0]) + 1 if names else 1
-        name = self._claim(f"{folder}/{number:04d}", names)
+        number = lease_number(names[-1]) + 1 if names else 1
+        name = self._claim(key, number, names)
         if name is None:
             return False  # another run was quicker
         with self._lock:
@@ -56,21 +56,22 @@ class Leases:
             self.store.delete(f"{folder}/{old}")
         return True
 
-    def _claim(self, number: str, before: list[str]) -> str | None:
+    def _claim(self, key: str, number: int, dead: list[str]) -> str | None:
         """The name of a new lease if this run alone has it, else None.
 
         Args:
-            number: the folder and the new lease's number.
-            before: the dead leases in that folder.
+            number: the new lease's.
+            dead: files of the trial's dead leases.
         """
-        created = self.store.create_json(f"{number}.json", self._note())
+        name = Paths.lease(key, number)
+        created = self.store.create_json(name, self._note())
         if created is not None:
-            return f"{number}.json" if created else None
+            return name if created else None
         # The store cannot say who was first: whoever sees another's claim takes its own back.
-        name = f"{number}.{self.owner}.json"
+        name = Paths.lease(key, number, self.owner)
         self.store.write_json(name, self._note(), flushed=False)
-        folder, _, last = name.rpartition("/")
-        if set(self.store.names(folder)) - set(before) == {last}:
+        folder, _, file = name.rpartition("/")
+        if set(self.store.names(folder)) - set(dead) == {file}:
             return name
         self.store.delete(name)
         return None

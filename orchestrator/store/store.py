@@ -8,7 +8,6 @@ import errno
 import json
 import os
 import re
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from pyarrow import fs
 
 from model.errors import InputError
 from model.fsync import flush, flush_folder
-from orchestrator.store.paths import Paths
+from orchestrator.store.paths import Paths, temporary
 
 # Raise it when an older maskgrid could misread what this one writes.
 SCHEMA = 1
@@ -92,8 +91,8 @@ class Store:
         """
         if self.read(Paths.schema) is None:
             raise StoreError(f"store {self.name} is gone")
-        self.write(".probe", bytes(4096))
-        self.delete(".probe")
+        self.write(Paths.probe, bytes(4096))
+        self.delete(Paths.probe)
 
     def read(self, name: str) -> bytes | None:
         """The file's bytes, or None where there is no such file.
@@ -136,8 +135,7 @@ class Store:
         """
         if not self.is_local:
             return None
-        folder, _, last = name.rpartition("/")
-        part = f"{folder}/.{last}.{uuid.uuid4().hex[:8]}"
+        part = temporary(name)
         self.write_json(part, content, flushed=False)
         try:
             os.link(self._path(part), self._path(name))
@@ -238,7 +236,7 @@ class Store:
 
 def _write_local(path: Path, content: bytes, flushed: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    part = path.with_name(temporary(path.name))
     try:
         with part.open("wb") as stream:
             stream.write(content)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from model.config.base import Config
 from model.errors import InputError
-from orchestrator.store.paths import Paths
+from orchestrator.store.paths import Paths, study_label
 from orchestrator.store.store import Store
 from orchestrator.study.graph import RECIPE_VERSION, TrialGraph
 from orchestrator.study.runtime import KeepWeights
@@ -87,8 +87,7 @@ def record_of(study: StudySpec, graph: TrialGraph) -> StudyRecord:
 
 def labels(store: Store) -> list[str]:
     """Under which labels studies are remembered: their names, with `~2` where two share one."""
-    names = store.names(Paths.studies)
-    return [name.removesuffix(".json") for name in names if name.endswith(".json")]
+    return [label for file in store.names(Paths.studies) if (label := study_label(file))]
 
 
 def load(store: Store, label: str) -> StudyRecord:

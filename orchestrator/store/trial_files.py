@@ -5,14 +5,11 @@ The order is that of `paths.DELETION_ORDER`. Only files that maskgrid itself wri
 
 import re
 
-from orchestrator.store.paths import DELETION_ORDER, Paths
+from orchestrator.store.paths import DELETION_ORDER, Paths, written_in_part
 from orchestrator.store.store import Store
 
-# What a write that was cut off leaves of any of them.
-_CUT_OFF = re.compile(r"((?:\w+/)?)\.(.+)\.[0-9a-f]{8}(?:\.part)?")
 
-
-def rank(name: str) -> int | None:
+def deletion_rank(name: str) -> int | None:
     """When a file of a trial's folder is to be deleted, from 0; None if it is none of maskgrid's.
 
     Args:
@@ -21,10 +18,9 @@ def rank(name: str) -> int | None:
     for place, pattern in enumerate(DELETION_ORDER):
         if re.fullmatch(pattern, name):
             return place
-    cut_off = _CUT_OFF.fullmatch(name)
-    if cut_off and rank("".join(cut_off.groups())) is not None:
-        return 1
-    return None
+    whole = written_in_part(name)
+    # What a write that was cut off leaves can go as soon as the outcome has gone.
+    return 1 if whole and deletion_rank(whole) is not None else None
 
 
 def delete_trial(store: Store, key: str) -> list[str]:
@@ -33,7 +29,9 @@ def delete_trial(store: Store, key: str) -> list[str]:
     To call it again after a crash finishes what was begun.
     """
     folder = f"{Paths.trial(key)}/"
-    ranks = {name: rank(name.removeprefix(folder)) for name in store.sizes(folder.rstrip("/"))}
+    ranks = {
+        name: deletion_rank(name.removeprefix(folder)) for name in store.sizes(folder.rstrip("/"))
+    }
     ours = [(place, name) for name, place in ranks.items() if place is not None]
     for _, name in sorted(ours):
         store.delete(name)

@@ -12,7 +12,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.store.trial_files import delete_trial, rank
+from orchestrator.store.trial_files import delete_trial, deletion_rank
 from studies import StudyWriter
 
 
@@ -127,6 +127,6 @@ def test_every_file_that_a_trial_can_have_is_known() -> None:
     found = [name for name in inner if "." in name]
     # A file with a new name has to be given its place in the order of deletion.
     assert len(found) >= 5
-    assert [name for name in found if rank(name) is None] == []
+    assert [name for name in found if deletion_rank(name) is None] == []
     folders = {name for name in inner if "." not in name} - {Paths.trial(key)}
     assert folders == {"attempts", "checkpoints", "lease"}
