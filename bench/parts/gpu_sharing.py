@@ -47,7 +47,7 @@ def _of(kind: Kind, options: Options) -> Iterator[Result]:
     rate = partial(
         images_per_second,
         step_recipe,
-        setting=ProbeSettings(1, on_gpu, on_gpu),
+        settings=ProbeSettings(1, on_gpu, on_gpu),
         seconds=options.pick(10.0, 0.2),
     )
     rates = rates_until_no_gain(rate, options.pick(cores(), 2))

@@ -121,14 +121,15 @@ def _each(ends: list[float]) -> float:
 
 
 def _run(study: StudySpec, board: TimedBoard, folder: Path) -> None:
-    from orchestrator.cluster.nodes import nodes
+    from orchestrator.cluster.nodes import room_of
+    from orchestrator.run.job import StudyJob
     from orchestrator.run.tuner import run_graph
 
     ledger = Ended(Store(str(folder)))
     _write_outcomes(board.graph.trials, folder)
-    allotment = allot(study.runtime, nodes(), local=True)
-    settings = {"store": ledger.store.uri, "cache": str(folder / "cache"), "provenance": {}}
-    run_graph(study, board, ledger, allotment, settings)
+    allotment = allot(study.runtime, room_of(LOCAL))
+    job = StudyJob.of_study(study, ledger.store, str(folder / "cache"), allotment)
+    run_graph(study, board, ledger, job)
 
 
 def _write_outcomes(trials: Mapping[str, Any], folder: Path) -> None:

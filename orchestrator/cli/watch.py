@@ -22,14 +22,14 @@ def watch(
     """Show a study's trials from its store alone, until all have ended or Ctrl-C."""
     from orchestrator.plan.as_json import progress_json
     from orchestrator.plan.board import board_now
-    from orchestrator.run import watch
+    from orchestrator.run.live_view import watch as show
 
     made = make_plan(study, store, data, existing=True)
     if as_json:
         typer.echo(json.dumps(progress_json(made, board_now(made.graph, made.ledger)), indent=2))
         return
     try:
-        board = watch.view_of(made).watch(Console(), watch.boards(made), once)
+        board = show(made, Console(), once)
     except KeyboardInterrupt:
         return  # whoever trains goes on
     raise typer.Exit(0 if once or board.complete else 1)

@@ -21,6 +21,18 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Room:
+    """What a cluster offers in all; see `orchestrator.cluster.nodes.room_of`."""
+
+    nodes: list[Node]
+    """Live ones, and those that an autoscaler may add."""
+    local: bool
+    """Whether the cluster is this process's own, on this machine."""
+    num_alive: int = 1
+    """Nodes that are there already."""
+
+
+@dataclass(frozen=True)
 class Allotment:
     """How a study uses a cluster."""
 
@@ -40,25 +52,22 @@ class Allotment:
 
     @property
     def worker_resources(self) -> dict[str, float]:
-        """What one worker asks Ray for."""
+        """What one worker requests of Ray."""
         gpus = {"GPU": self.gpus_per_worker} if self.gpus_per_worker else {}
         return {"CPU": float(self.cpus_per_worker), **gpus}
 
 
-def allot(
-    runtime: Runtime, nodes: list[Node], local: bool, sharing: int | None = None
-) -> Allotment:
+def allot(runtime: Runtime, room: Room, sharing: int | None = None) -> Allotment:
     """Fit a study's runtime section to a cluster.
 
     Args:
-        local: whether the cluster is this process's own, on this machine.
-        sharing: trials on one GPU, if that has been found out.
+        sharing: trials on one GPU, if that has been measured.
 
     Raises:
         InputError: not even one trial fits; the message says what it needs and what there is.
     """
     gpus = runtime.gpu_share(sharing)
-    if runtime.gpus_per_worker is None and not any(node.gpus >= 1 for node in nodes):
+    if runtime.gpus_per_worker is None and not any(node.gpus >= 1 for node in room.nodes):
         gpus = 0.0
     if gpus > 1 and gpus != int(gpus):
         raise InputError(f"runtime.gpus_per_worker: {gpus}: a share below 1, or a whole number")
@@ -67,15 +76,15 @@ def allot(
             f"runtime.gpus_per_worker: {gpus}: workers of one trial cannot share a GPU; "
             "choices: 0, or a whole number"
         )
-    executor = _executor(runtime, local)
-    places = sum(_places(node, runtime.cpus_per_worker, gpus) for node in nodes)
-    workers, most = runtime.num_workers, runtime.max_workers
+    executor = _executor(runtime, room.local)
+    places = sum(_places(node, runtime.cpus_per_worker, gpus) for node in room.nodes)
+    workers, max_workers = runtime.num_workers, runtime.max_workers
     if places < workers:
-        raise InputError(_does_not_fit(runtime, gpus, nodes, places))
+        raise InputError(_does_not_fit(runtime, gpus, room.nodes, places))
     # Elastic trials get room to grow; with less than that, one trial takes what there is.
-    concurrent = max(1, places // (most or workers))
+    concurrent = max(1, places // (max_workers or workers))
     concurrent = min(concurrent, runtime.max_concurrent or concurrent)
-    return Allotment(executor, concurrent, workers, runtime.cpus_per_worker, gpus, most)
+    return Allotment(executor, concurrent, workers, runtime.cpus_per_worker, gpus, max_workers)
 
 
 def _executor(runtime: Runtime, local: bool) -> Literal["train", "inline"]:
@@ -100,10 +109,10 @@ def _places(node: Node, cpus: int, gpus: float) -> int:
 
 
 def _does_not_fit(runtime: Runtime, gpus: float, nodes: list[Node], places: int) -> str:
-    there = ", ".join(f"{node.cpus} CPUs + {node.gpus:g} GPUs" for node in nodes) or "no node"
+    offers = ", ".join(f"{node.cpus} CPUs + {node.gpus:g} GPUs" for node in nodes) or "no node"
     return (
         f"the study does not fit the cluster: a trial needs {runtime.num_workers} workers of "
         f"{runtime.cpus_per_worker} CPUs + {gpus:g} GPUs each (runtime.num_workers, "
-        f"cpus_per_worker, gpus_per_worker); the cluster's nodes have {there}, "
+        f"cpus_per_worker, gpus_per_worker); the cluster's nodes have {offers}, "
         f"room for {places} such workers"
     )

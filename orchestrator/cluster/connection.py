@@ -20,7 +20,7 @@ _SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     # Tune's own state is never restored, so it is not worth writing often.
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
-    # Ctrl-C is ours to understand, see interrupts.py; Tune would take it over.
+    # Ctrl-C is ours to handle, see orchestrator/run/signals.py; Tune would take it over.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # On a cluster that others use too, a place for a trial's workers may take a while to come.
@@ -87,14 +87,14 @@ def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
 
 def _reach(address: str) -> None:
     """Try HOST:PORT first: Ray itself would go on trying for a quarter of an hour."""
-    asked = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
-    host, colon, port = asked.rpartition(":")
+    target = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
+    host, colon, port = target.rpartition(":")
     if not (colon and port.isdecimal()):
         return
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, OverflowError) as error:
-        raise InputError(f"--address {asked}: no Ray cluster answered: {error}") from None
+        raise InputError(f"--address {target}: no Ray cluster answered: {error}") from None
 
 
 def configure(address: str) -> None:
@@ -112,12 +112,12 @@ def configure(address: str) -> None:
 
 
 def authentication() -> str | None:
-    """How this process makes sure of whom it talks to: `token`, or not at all."""
+    """The way in which this process makes sure of whom it talks to: `token`, or None."""
     return os.environ.get("RAY_AUTH_MODE")
 
 
 def start_workers_within(seconds: float) -> None:
-    """How long Train waits for a place for the workers of the trials that this process starts."""
+    """Limit how long Train waits for a place for the workers of this process's trials."""
     os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(seconds)
 
 

@@ -1,4 +1,4 @@
-"""How many trials share a GPU: as many as train the most images a second together.
+"""A measurement: with how many trials on it a GPU trains the most images a second.
 
 A network this small leaves much of a large GPU idle. Trials that share one are processes of their
 own; with NVIDIA's MPS they run at the same time, without it in turns.
@@ -36,38 +36,38 @@ def rates_until_no_gain(rate: Callable[[int], float], most: int) -> dict[int, fl
 
     Args:
         rate: measures a count; 0 where so many do not fit.
-        most: trials that there are processors for.
+        most: trials that there are CPUs for.
     """
     rates: dict[int, float] = {}
     for count in [count for count in _COUNTS if count <= max(1, most)]:
-        found = rate(count)
-        if rates and found <= _GAIN * max(rates.values()):
+        measured = rate(count)
+        if rates and measured <= _GAIN * max(rates.values()):
             break
-        rates[count] = found
-        if not found:  # there is nothing to compare more of them with
+        rates[count] = measured
+        if not measured:  # there is nothing to compare more of them with
             break
     return rates
 
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """What a rehearsal has in common with its trial."""
+    """What a dry run has in common with its trial."""
 
     cpus: int
-    """Processors of a worker."""
+    """CPUs of a worker."""
     compiled: bool
     gpu: bool
-    """False trains on processors, whatever share of a GPU was reserved."""
+    """False trains on CPUs, whatever share of a GPU was reserved."""
     resident: int = 0
     """Bytes of images that each process holds on the device."""
 
 
-def probe(trial: TrialSpec, most: int, setting: ProbeSettings) -> dict[int, float]:
+def probe(trial: TrialSpec, most: int, settings: ProbeSettings) -> dict[int, float]:
     """See `rates_until_no_gain` and `images_per_second`."""
 
     def rate(count: int) -> float:
         try:
-            return images_per_second(trial.recipe, count, setting)
+            return images_per_second(trial.recipe, count, settings)
         except Exception:  # too little memory shows in many ways
             return 0.0
 
@@ -75,20 +75,20 @@ def probe(trial: TrialSpec, most: int, setting: ProbeSettings) -> dict[int, floa
 
 
 def images_per_second(
-    recipe: Recipe, count: int, setting: ProbeSettings, seconds: float = 5.0
+    recipe: Recipe, count: int, settings: ProbeSettings, seconds: float = 5.0
 ) -> float:
     """Images a second of so many processes on one GPU of the connected cluster, on noise.
 
     Args:
         seconds: how long, once all are warm.
     """
-    group = placement_group([{"GPU": 1, "CPU": setting.cpus * count}])
+    group = placement_group([{"GPU": 1, "CPU": settings.cpus * count}])
     place = PlacementGroupSchedulingStrategy(group)
-    rehearsal = ray.remote(_Rehearsal).options(
-        num_gpus=1 / count, num_cpus=setting.cpus, scheduling_strategy=place
+    dry_run = ray.remote(_DryRun).options(
+        num_gpus=1 / count, num_cpus=settings.cpus, scheduling_strategy=place
     )
     try:
-        actors: list[Any] = [rehearsal.remote(recipe, setting) for _ in range(count)]
+        actors: list[Any] = [dry_run.remote(recipe, settings) for _ in range(count)]
         ray.get([actor.rate.remote(0.0) for actor in actors], timeout=_PATIENCE)
         rates = [actor.rate.remote(seconds) for actor in actors]
         return float(sum(ray.get(rates, timeout=_PATIENCE)))
@@ -96,15 +96,15 @@ def images_per_second(
         remove_placement_group(group)  # and with it its actors
 
 
-class _Rehearsal:
+class _DryRun:
     """One process that trains."""
 
-    def __init__(self, recipe: Recipe, setting: ProbeSettings) -> None:
-        torch.set_num_threads(setting.cpus)
+    def __init__(self, recipe: Recipe, settings: ProbeSettings) -> None:
+        torch.set_num_threads(settings.cpus)
         self.recipe = dry_run_recipe(recipe, _ENDLESS, _STEPS)
-        self.compiled = setting.compiled
-        self.device = torch.device("cuda" if setting.gpu else "cpu")
-        self.resident = torch.empty(setting.resident, dtype=torch.uint8, device=self.device)
+        self.compiled = settings.compiled
+        self.device = torch.device("cuda" if settings.gpu else "cpu")
+        self.resident = torch.empty(settings.resident, dtype=torch.uint8, device=self.device)
 
     def rate(self, seconds: float) -> float:
         """Images a second over so many seconds after a first epoch; 0 seconds only warms up."""

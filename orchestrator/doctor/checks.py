@@ -1,4 +1,4 @@
-"""What could keep a study from running on a cluster, each with what mends it."""
+"""Verdicts on what could keep a study from running on a cluster, each with its fix."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ LIGHT_MIB = 50.0
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was examined."""
 
     name: str
     where: str
@@ -47,17 +47,17 @@ class Kind:
 def judge(
     here: Mapping[str, str], nodes: Mapping[str, Facts | str], marks: set[str]
 ) -> Iterator[Check]:
-    """What the nodes said of themselves, judged.
+    """Judge what the nodes said of themselves.
 
     Args:
-        here: versions where the doctor runs.
+        here: versions on the machine of the doctor.
         nodes: by name, their facts, or why there are none.
         marks: nodes whose file in the store arrived.
     """
     for name, facts in nodes.items():
         if isinstance(facts, str):
-            mend = "look at the node with `ray status` and in Ray's dashboard"
-            yield Check("answer", name, facts, mend)
+            fix = "look at the node with `ray status` and in Ray's dashboard"
+            yield Check("answer", name, facts, fix)
             continue
         yield _versions(name, here, facts)
         yield _store(name, facts, name in marks)
@@ -73,8 +73,8 @@ def _versions(name: str, here: Mapping[str, str], facts: Facts) -> Check:
         if here.get(package) != version
     ]
     if other:
-        mend = "run the set-up commands of cluster.yaml again: `ray up cluster.yaml`"
-        return Check("versions", name, ", ".join(other), mend)
+        fix = "run the set-up commands of cluster.yaml again: `ray up cluster.yaml`"
+        return Check("versions", name, ", ".join(other), fix)
     shown = ("python", "ray", "torch", "maskgrid")
     return Check("versions", name, ", ".join(f"{part} {here[part]}" for part in shown))
 
@@ -82,23 +82,23 @@ def _versions(name: str, here: Mapping[str, str], facts: Facts) -> Check:
 def _store(name: str, facts: Facts, arrived: bool) -> Check:
     if facts.store or not arrived:
         found = facts.store or "what it wrote did not arrive"
-        mend = "--store: a bucket, or a folder on a network mount that every node has"
-        return Check("store", name, found, mend)
+        fix = "--store: a bucket, or a folder on a network mount that every node has"
+        return Check("store", name, found, fix)
     return Check("store", name, "reads and writes it")
 
 
 def _data(name: str, facts: Facts) -> Check:
     if facts.data:
-        mend = "put the images there, such as by a set-up command of cluster.yaml; or --data"
-        return Check("images", name, facts.data, mend)
+        fix = "put the images there, such as by a set-up command of cluster.yaml; or --data"
+        return Check("images", name, facts.data, fix)
     return Check("images", name, "there, or can be decoded there")
 
 
 def _disk(name: str, facts: Facts) -> Check:
     found = f"{facts.free_gib:.1f} GiB free"
     if facts.free_gib < ENOUGH_GIB:
-        mend = f"make room for {ENOUGH_GIB:g} GiB of decoded images and checkpoints; or --cache"
-        return Check("disk", name, found, mend)
+        fix = f"make room for {ENOUGH_GIB:g} GiB of decoded images and checkpoints; or --cache"
+        return Check("disk", name, found, fix)
     return Check("disk", name, found)
 
 
@@ -116,8 +116,8 @@ def same_gpus(kinds: Mapping[str, Kind]) -> Check:
         return Check("GPUs", "cluster", "none: trials train on CPUs")
     found = ", ".join(f"{name} on {count} nodes" for name, count in sorted(names.items()))
     if "unknown" in names:
-        mend = "Ray counts GPUs that PyTorch does not see: check NVIDIA's driver with nvidia-smi"
-        return Check("GPUs", "cluster", found, mend)
+        fix = "Ray counts GPUs that PyTorch does not see: check NVIDIA's driver with nvidia-smi"
+        return Check("GPUs", "cluster", found, fix)
     if len(names) > 1:
         return Check("GPUs", "cluster", found, "leave one kind in the cluster")
     return Check("GPUs", "cluster", found)
@@ -129,14 +129,14 @@ def authentication(nodes: Mapping[str, Facts | str], unauthorised: int | None) -
     Args:
         unauthorised: HTTP status of a dashboard asked without a token; None without a dashboard.
     """
-    mend = "RAY_AUTH_MODE=token on every node before `ray start`, and a token file of mode 600"
+    fix = "RAY_AUTH_MODE=token on every node before `ray start`, and a token file of mode 600"
     facts = {name: found for name, found in nodes.items() if isinstance(found, Facts)}
     off = [name for name, found in facts.items() if found.authentication != "token"]
     if off:
-        return Check("authentication", "cluster", f"off on {', '.join(off)}", mend)
+        return Check("authentication", "cluster", f"off on {', '.join(off)}", fix)
     if unauthorised == HTTP_OK:
         found = "the dashboard answers without a token"
-        return Check("authentication", "cluster", found, mend)
+        return Check("authentication", "cluster", found, fix)
     asked = f"; the dashboard without it: {unauthorised}" if unauthorised else ""
     return Check("authentication", "cluster", f"token{asked}")
 
@@ -151,6 +151,6 @@ def working_directory(size: int | None) -> Check:
         return Check("working directory", "here", "size unknown to this version of Ray")
     found = f"{size / 2**20:.1f} MiB would travel with ray job submit"
     if size > LIGHT_MIB * 2**20:
-        mend = "list what a run does not need in .rayignore; submit from the project's folder"
-        return Check("working directory", "here", found, mend)
+        fix = "list what a run does not need in .rayignore; submit from the project's folder"
+        return Check("working directory", "here", found, fix)
     return Check("working directory", "here", found)

@@ -1,4 +1,4 @@
-"""The doctor on its rounds: asks every node of a running cluster, and lets each kind train a step.
+"""Every check of a running cluster: facts of each node, and a training step on each kind of node.
 
 Imports Ray: a task pinned to a node is the only way to see what a trial would see there.
 """
@@ -43,12 +43,12 @@ def check_cluster(
     cpus = sum(kind.cpus for kind in kinds.values())
     yield Check("nodes", "cluster", f"{len(nodes)} alive, {cpus} CPUs, {gpus} GPUs")
     yield checks.working_directory(working_directory_size(Path.cwd()))
-    told, marks = _examined(study.data, nodes, store, cache)
-    yield checks.authentication(told, _status(dashboard) if dashboard else None)
+    facts, marks = _examined(study.data, nodes, store, cache)
+    yield checks.authentication(facts, _status(dashboard) if dashboard else None)
     yield checks.same_gpus(kinds)
-    yield from checks.judge(node_facts.versions(), told, marks)
+    yield from checks.judge(node_facts.versions(), facts, marks)
     for kind in dict.fromkeys(kinds.values()):
-        name = next(name for name, found in kinds.items() if found == kind)
+        name = next(name for name, other in kinds.items() if other == kind)
         for trial in trials if kind.cpus else []:
             yield _step(trial, study.runtime, kind, name, nodes[name])
 
@@ -56,20 +56,20 @@ def check_cluster(
 def _examined(
     data: DataConfig, nodes: dict[str, Any], store: Store, cache: str
 ) -> tuple[dict[str, Any], set[str]]:
-    """What each node says of itself, or why it does not; and whose file in the store arrived."""
+    """Facts of each node, or why there are none; and the nodes whose file in the store arrived."""
     mark = f"doctor-{uuid.uuid4().hex[:12]}"
     store.write(mark, b"")
     probe = ray.remote(node_facts.facts)
-    asked = {
+    answers = {
         name: _on(probe, node).remote(store.uri, mark, node["NodeID"], data, cache)
         for name, node in nodes.items()
     }
-    told = {name: _answer(reference) for name, reference in asked.items()}
+    facts = {name: _answer(reference) for name, reference in answers.items()}
     files = {name: f"{mark}.{node['NodeID']}" for name, node in nodes.items()}
     marks = {name for name, file in files.items() if store.read(file) is not None}
     for file in (mark, *files.values()):
         store.delete(file)
-    return told, marks
+    return facts, marks
 
 
 def _step(trial: TrialSpec, runtime: Runtime, kind: Kind, name: str, node: dict[str, Any]) -> Check:
@@ -80,8 +80,8 @@ def _step(trial: TrialSpec, runtime: Runtime, kind: Kind, name: str, node: dict[
     answer = _answer(task.remote(trial, gpu, compiled), patience)
     what = f"a {trial.kind} step"
     if isinstance(answer, Failed):
-        mend = "see the message; a smaller batch_size needs less memory; a busy cluster, wait"
-        return Check(what, f"{name} ({kind})", str(answer), mend)
+        fix = "see the message; a smaller batch_size needs less memory; a busy cluster, wait"
+        return Check(what, f"{name} ({kind})", str(answer), fix)
     return Check(what, f"{name} ({kind})", f"trained on {answer}")
 
 
@@ -106,8 +106,8 @@ def _on(task: Any, node: dict[str, Any], num_cpus: int = 0, num_gpus: int = 0) -
 
 
 def _alive() -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return sorted((node for node in listed if node["Alive"]), key=_name)
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return sorted((node for node in nodes if node["Alive"]), key=_name)
 
 
 def _name(node: dict[str, Any]) -> str:
@@ -115,9 +115,10 @@ def _name(node: dict[str, Any]) -> str:
 
 
 def _kind(node: dict[str, Any]) -> Kind:
-    has = node["Resources"]
-    models = [name.partition(":")[2] for name in has if name.startswith("accelerator_type:")]
-    return Kind(int(has.get("CPU", 0)), int(has.get("GPU", 0)), models[0] if models else None)
+    resources = node["Resources"]
+    models = [name.partition(":")[2] for name in resources if name.startswith("accelerator_type:")]
+    cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+    return Kind(cpus, gpus, models[0] if models else None)
 
 
 def _status(dashboard: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The doctor's visit: connects, makes the rounds, shows the table, and says whether all is well."""
+"""`maskgrid doctor`: connects, makes every check, and prints the table of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from model.config.training import FinetuneConfig, PretrainConfig
 from model.errors import InputError
 from orchestrator.cluster.allotment import allot
 from orchestrator.cluster.connection import LOCAL, connected
-from orchestrator.cluster.nodes import portable_path, with_autoscaler_nodes
+from orchestrator.cluster.nodes import portable_path, room_of
 from orchestrator.doctor.checks import Check
 from orchestrator.plan.plan import make_plan
 from orchestrator.store.store import Store, StoreError
@@ -32,7 +32,7 @@ ANY_STUDY = StudySpec(
 
 @dataclass(frozen=True)
 class DoctorRequest:
-    """What is to be looked at, and where."""
+    """A study, and the cluster and store that it is to run on."""
 
     study: StudySpec
     trials: list[TrialSpec]
@@ -45,7 +45,7 @@ class DoctorRequest:
 def request_of(
     path: Path | None, store: str, data: Path | None, address: str, cache: Path
 ) -> DoctorRequest:
-    """A visit for a study, or for any.
+    """The request for a study, or for any.
 
     Raises:
         InputError: the study or the store is not understood.
@@ -62,47 +62,44 @@ def request_of(
     return DoctorRequest(study, trials, Store(store), address, cache)
 
 
-def diagnose(patient: DoctorRequest, console: Console) -> bool:
+def diagnose(request: DoctorRequest, console: Console) -> bool:
     """Make every check, print the table, and say whether all is well.
 
     Raises:
         InputError: there is no cluster at the address.
     """
-    local = patient.address == LOCAL
-    with connected(patient.address, local) as dashboard, console.status("looking"):
-        checks = list(_checks(patient, dashboard))
+    local = request.address == LOCAL
+    with connected(request.address, local) as dashboard, console.status("looking"):
+        checks = list(_checks(request, dashboard))
     console.print(_table(checks))
-    wrong = [check for check in checks if not check.passed]
-    for check in wrong:
+    failed = [check for check in checks if not check.passed]
+    for check in failed:
         console.print(f"{check.name}, {check.where}: {check.found}", highlight=False, markup=False)
-        console.print(f"  to mend it: {check.fix}", highlight=False, markup=False)
-    console.print(f"{len(checks) - len(wrong)} of {len(checks)} checks passed", highlight=False)
-    return not wrong
+        console.print(f"  to fix it: {check.fix}", highlight=False, markup=False)
+    console.print(f"{len(checks) - len(failed)} of {len(checks)} checks passed", highlight=False)
+    return not failed
 
 
-def _checks(patient: DoctorRequest, dashboard: str | None) -> Iterator[Check]:
+def _checks(request: DoctorRequest, dashboard: str | None) -> Iterator[Check]:
     from orchestrator.doctor.cluster_checks import check_cluster
 
-    yield _room(patient)
+    yield _room(request)
     try:
-        patient.store.prepare()
+        request.store.prepare()
     except (InputError, StoreError) as error:
         yield Check("store", "here", str(error), "--store: a folder or bucket that you may write")
         return
-    cache = portable_path(patient.cache)
-    yield from check_cluster(patient.study, patient.trials, patient.store, cache, dashboard)
+    cache = portable_path(request.cache)
+    yield from check_cluster(request.study, request.trials, request.store, cache, dashboard)
 
 
-def _room(patient: DoctorRequest) -> Check:
-    from orchestrator.cluster.nodes import nodes
-
-    local = patient.address == LOCAL
-    room = nodes() if local else with_autoscaler_nodes(nodes())
+def _room(request: DoctorRequest) -> Check:
     try:
-        found = allot(patient.study.runtime, room, local)
+        allotment = allot(request.study.runtime, room_of(request.address))
     except InputError as error:
         return Check("room", "cluster", str(error), "change the study's runtime, or add nodes")
-    return Check("room", "cluster", f"{found.concurrent} trials at once ({found.executor})")
+    shown = f"{allotment.concurrent} trials at once ({allotment.executor})"
+    return Check("room", "cluster", shown)
 
 
 def _table(checks: list[Check]) -> Table:

@@ -1,4 +1,4 @@
-"""What the doctor finds out about one machine, in a process on that machine."""
+"""Facts about one machine, found in a process on that machine."""
 
 import dataclasses
 import hashlib
@@ -20,7 +20,7 @@ _SOURCES = ("orchestrator", "model")
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What one machine says of itself."""
+    """Facts about one machine."""
 
     versions: dict[str, str]
     """Python, packages, and a digest of maskgrid's own code."""
@@ -55,8 +55,8 @@ def facts(store: str, mark: str, node: str, data: DataConfig, cache: str) -> Fac
 
 def versions() -> dict[str, str]:
     """Versions that must be the same on every machine of a cluster."""
-    found = {name: metadata.version(name) for name in _PACKAGES}
-    return {"python": platform.python_version(), **found, "maskgrid": _digest()}
+    packages = {name: metadata.version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **packages, "maskgrid": _digest()}
 
 
 def _digest() -> str:

@@ -1,4 +1,4 @@
-"""What Ray's dashboard shows of a trial: its name, as a task of each of its workers.
+"""A trial's name in Ray's dashboard: a task of that name on each of its workers.
 
 The open dashboard has no page for Train runs, and Ray gives the actors of all runs the same names;
 the names of tasks it does show.
@@ -19,10 +19,10 @@ class DashboardName(WorkerGroupCallback):
         self.name = name
 
     def after_worker_group_start(self, worker_group: WorkerGroup) -> None:
-        """Say who the workers are; nobody waits for it."""
+        """Start the empty task; nobody waits for it."""
 
-        def here() -> None:
+        def named() -> None:
             pass
 
-        here.__name__ = self.name
-        worker_group.execute_async(here)
+        named.__name__ = self.name
+        worker_group.execute_async(named)

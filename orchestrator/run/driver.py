@@ -8,24 +8,26 @@ from rich.console import Console
 from model.data.image_set import split
 from model.data.load import load
 from model.errors import InputError
-from orchestrator.cluster.allotment import allot
+from orchestrator.cluster.allotment import Allotment, allot
+from orchestrator.cluster.connection import connected
 from orchestrator.cluster.gpu_sharing import trials_per_gpu
-from orchestrator.cluster.nodes import portable_path, with_autoscaler_nodes
+from orchestrator.cluster.nodes import portable_path, room_of
 from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.report.records.results_folder import refuse_another_study
 from orchestrator.report.refresh import write_and_print
 from orchestrator.report.write import prepare
-from orchestrator.run.signals import SignalHandler, go_on, stop_tune
+from orchestrator.run.live_view import shown
+from orchestrator.run.progress import Progress
+from orchestrator.run.signals import SignalHandler, stop_tune
 from orchestrator.run.trackers.callbacks import check_trackers
-from orchestrator.store.provenance import of_code
 from orchestrator.store.retention import drop
 from orchestrator.store.study_registry import load_all, save
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run, as against what: nothing here changes a result."""
+    """Choices of how a study is run; none of them changes a result."""
 
     results: Path
     """Folder for records and tables."""
@@ -40,7 +42,7 @@ class RunOptions:
 
 
 def run_study(
-    plan: Plan, options: RunOptions, console: Console, interrupts: SignalHandler | None = None
+    plan: Plan, options: RunOptions, console: Console, signals: SignalHandler | None = None
 ) -> bool:
     """Train what the plan lacks, then write and print its tables; True if every trial is done.
 
@@ -52,7 +54,21 @@ def run_study(
             another study's; nothing was trained.
         StoreError: the store failed while the study ran; what ended before is kept.
     """
-    interrupts = interrupts or SignalHandler()
+    signals = signals or SignalHandler()
+    _prepare(plan, options, console)
+    with signals.deferred():
+        if plan.count(State.WAITING):
+            _train(plan, options, console, signals)
+        unhurried = not signals.stop_requested
+        write_and_print(plan, options.results, options.cache, console, unhurried, redraw=False)
+        drop_unkept(plan, console)
+        _print_failures(plan, console)
+        _print_unfinished(plan, options, console)
+    return plan.board.complete
+
+
+def _prepare(plan: Plan, options: RunOptions, console: Console) -> None:
+    """Refuse what is not usable, and note the study in the store, before anything is trained."""
     refuse_another_study(options.results, plan.study.name)
     check_trackers(plan.study.runtime, plan.ledger.store)
     plan.ledger.store.prepare()
@@ -62,53 +78,43 @@ def run_study(
             # What does not decode, or too few images of a class, is refused before any trial.
             split(load(data, options.cache), data)
     save(plan.ledger.store, plan.slot)
-    with interrupts.doing(go_on):
-        if plan.count(State.WAITING):
-            _train(plan, options, console, interrupts)
-        unhurried = not interrupts.asked
-        write_and_print(plan, options.results, options.cache, console, unhurried, redraw=False)
-        drop_unkept(plan, console)
-        _print_failures(plan, console)
-        _print_left(plan, options, console)
-    return plan.board.complete
 
 
-def _train(plan: Plan, options: RunOptions, console: Console, interrupts: SignalHandler) -> None:
-    from orchestrator.cluster.connection import (  # Ray, which a finished study does not need
-        LOCAL,
-        connected,
-    )
-    from orchestrator.run.live_view import View
-
+def _train(plan: Plan, options: RunOptions, console: Console, signals: SignalHandler) -> None:
+    """Connect, fit the study to the cluster, and train its trials."""
     with connected(options.address, options.dashboard) as dashboard:
-        from orchestrator.cluster.nodes import nodes
+        # Ray: not needed by a finished study, and to be imported after its settings are made.
+        from orchestrator.run.job import StudyJob
         from orchestrator.run.tuner import run_graph
 
-        interrupts.catch_again()
-        local = options.address == LOCAL
-        room = nodes() if local else with_autoscaler_nodes(nodes())
-        sharing = trials_per_gpu(plan, room, options.cache, console)
-        allotment = allot(plan.study.runtime, room, local, sharing)
-        if plan.ledger.store.is_local and len(nodes()) > 1:
-            console.print(f"every node must see the folder {plan.ledger.store.name} (NFS?)")
-        # Only now: nothing on disk is touched before the study is known to fit.
-        for key, seen in plan.again.items():
-            plan.ledger.forget_outcome(key, seen)
-        for key, state in plan.board.states.items():
-            if state is State.WAITING:
-                plan.ledger.write_spec(plan.graph.trials[key])
+        signals.catch_again()
+        allotment = _fit_to_cluster(plan, options, console)
+        _prepare_trials(plan)  # only now: nothing is written before the study is known to fit
         if dashboard:
             console.print(f"Ray's dashboard: http://{dashboard}", highlight=False)
-        view = View(plan.study.name, plan.board, plan.ledger, allotment.concurrent)
-        settings = {
-            "store": plan.ledger.store.uri,
-            "cache": portable_path(options.cache),
-            "provenance": of_code(),
-        }
-        with view.shown(console), interrupts.doing(stop_tune):
-            run_graph(
-                plan.study, plan.board, plan.ledger, allotment, settings, lambda: interrupts.asked
-            )
+        store, cache = plan.ledger.store, portable_path(options.cache)
+        job = StudyJob.of_study(plan.study, store, cache, allotment)
+        progress = Progress(plan.study.name, plan.board, plan.ledger, allotment.concurrent)
+        with shown(progress, console), signals.on_first(stop_tune):
+            run_graph(plan.study, plan.board, plan.ledger, job, lambda: signals.stop_requested)
+
+
+def _fit_to_cluster(plan: Plan, options: RunOptions, console: Console) -> Allotment:
+    room = room_of(options.address)
+    sharing = trials_per_gpu(plan, room, options.cache, console)
+    allotment = allot(plan.study.runtime, room, sharing)
+    if plan.ledger.store.is_local and room.num_alive > 1:
+        console.print(f"every node must see the folder {plan.ledger.store.name} (NFS?)")
+    return allotment
+
+
+def _prepare_trials(plan: Plan) -> None:
+    """Write down what each waiting trial is, and forget how it ended before."""
+    for key, seen in plan.again.items():
+        plan.ledger.forget_outcome(key, seen)
+    for key, state in plan.board.states.items():
+        if state is State.WAITING:
+            plan.ledger.write_spec(plan.graph.trials[key])
 
 
 def _print_failures(plan: Plan, console: Console) -> None:
@@ -121,19 +127,19 @@ def _print_failures(plan: Plan, console: Console) -> None:
         console.print("--retry-failed trains failed trials again")
 
 
-def _print_left(plan: Plan, options: RunOptions, console: Console) -> None:
+def _print_unfinished(plan: Plan, options: RunOptions, console: Console) -> None:
     """What an interrupted study keeps of the trials that it did not finish, and how it goes on."""
-    left = [key for key, state in plan.board.states.items() if state is State.WAITING]
-    for key in left:
+    unfinished = [key for key, state in plan.board.states.items() if state is State.WAITING]
+    for key in unfinished:
         if done := len(plan.ledger.peek_rows(key)):
             epochs = plan.graph.trials[key].recipe.train.epochs
             console.print(f"kept: {key}: {done} of {epochs} epochs", highlight=False)
-    if left:
-        print_line(console, f"{len(left)} trials are not done; to go on: {options.command}")
+    if unfinished:
+        print_line(console, f"{len(unfinished)} trials are not done; to go on: {options.command}")
 
 
 def print_line(console: Console, text: str) -> None:
-    """Something to be copied: never wrapped, never read as markup."""
+    """Print something to be copied: never wrapped, never read as markup."""
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -141,7 +147,7 @@ def drop_unkept(plan: Plan, console: Console) -> None:
     """Drop the weights of the plan's trials that no study of the store keeps; the rest stays.
 
     A trial stays done without its weights. It cannot be exported any more, nothing can be restored
-    with it, and a child that is asked for later makes `run` train it again.
+    with it, and a child that is wanted later makes `run` train it again.
     """
     policy = plan.study.runtime.keep_weights
     if policy == "all":
@@ -152,5 +158,5 @@ def drop_unkept(plan: Plan, console: Console) -> None:
         console.print(f"all weights stay: {error}", markup=False)
         return
     if dropped := drop(plan.ledger, studies, plan.graph.trials):
-        told = f"runtime.keep_weights: {policy}: dropped the weights of {len(dropped)} trials"
-        console.print(told, highlight=False)
+        line = f"runtime.keep_weights: {policy}: dropped the weights of {len(dropped)} trials"
+        console.print(line, highlight=False)

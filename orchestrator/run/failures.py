@@ -1,4 +1,4 @@
-"""What a trial failed of, said in the words of the study."""
+"""Causes of a trial's failure, in the words of the study."""
 
 from model.errors import InputError
 from model.training.fit import Diverged
@@ -15,13 +15,13 @@ class OutOfMemory(RuntimeError):
 
 
 def cause(error: Exception) -> Exception:
-    """What the workers of a failed training raised, instead of Ray's account of it.
+    """Pick what the workers of a failed training raised, instead of Ray's account of it.
 
     Where workers raised different errors, ours goes first: the others only lost a neighbour.
     """
     failures: dict[int, Exception] = getattr(error, "worker_failures", {})
     raised = [getattr(failure, "_base_exc", failure) for failure in failures.values()]
-    telling = [found for found in raised if isinstance(found, _OURS) or lacks_memory(found)]
+    telling = [each for each in raised if isinstance(each, _OURS) or lacks_memory(each)]
     return next(iter([*telling, *raised, error]))
 
 
@@ -31,11 +31,11 @@ def lacks_memory(error: Exception) -> bool:
     # does Ray of a worker that it ended to save the node.
     named = type(error).__name__ in ("OutOfMemoryError", "MemoryError")
     words = ("not enough memory", "allocate memory", "low on memory")
-    return named or any(some in str(error) for some in words)
+    return named or any(word in str(error) for word in words)
 
 
 def advice(trial: TrialSpec) -> str:
-    """What did not fit, and what to change."""
+    """Say what did not fit, and what to change."""
     recipe, train, model = trial.recipe, trial.recipe.train, trial.recipe.model
     side = recipe.data.image_size
     return (
@@ -50,7 +50,7 @@ def advice(trial: TrialSpec) -> str:
 def outcome_of(
     ledger: Ledger, key: str, error: Exception | None = None, final: bool = False
 ) -> Outcome:
-    """How a trial that ends now ended."""
+    """The outcome of a trial that ends now: done, or failed of an error."""
     began = next(iter(ledger.notes(key)), {}).get("started_at")
     return Outcome(
         state="failed" if error else "done",

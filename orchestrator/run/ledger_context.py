@@ -1,8 +1,9 @@
-"""Writing behind the training's back: an epoch is kept while the next one is trained."""
+"""A trial's state in the ledger; an epoch is written while the next one is trained."""
 
 import io
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import safetensors.torch
 import torch
@@ -40,45 +41,78 @@ class AsyncWriter:
 _AUGMENTED = AugmentedCache()
 
 
+@dataclass(frozen=True)
+class Ranks:
+    """Which of a trial's workers this process is, and where Ray placed them."""
+
+    rank: int = 0
+    world_size: int = 1
+    placement_group: str | None = None
+    """Of the trial's workers; None where Ray made none."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What the ledger holds of a trial that was begun."""
+
+    checkpoint: Checkpoint | None
+    """The newest undamaged one."""
+    rows: list[EpochRow]
+    """Epochs up to the checkpoint: later ones are trained again."""
+    damaged: list[int]
+    """Epochs of checkpoints that were passed over."""
+
+
+@dataclass
 class LedgerContext:
-    """A `model.training.fit.TrainContext` whose state lies in the ledger."""
+    """A `model.training.context.TrainContext` whose state is in the ledger; see `open`."""
 
-    def __init__(self, trial: TrialSpec, ledger: Ledger, device: torch.device) -> None:
-        self.rank = 0
-        self.world_size = 1
-        self.device = device
-        self.compiled = False
+    trial: TrialSpec
+    ledger: Ledger
+    device: torch.device
+    ranks: Ranks
+    compiled: bool
+    saved: Saved
+    """What there was when this process took over."""
+
+    def __post_init__(self) -> None:
         self.augmented = _AUGMENTED
-        self.trial = trial
-        self.ledger = ledger
-        self.placement_group: str | None = None
-        """Where Ray placed the trial's workers, if it did."""
-        self.damaged: list[int] = []
-        """Epochs of checkpoints that were found damaged and passed over."""
-        self._rows: list[EpochRow] = []
+        self._rows = list(self.saved.rows)
         self._writer = AsyncWriter()
-        self._checkpoint = self._find()
 
-    def _find(self) -> Checkpoint | None:
-        rows = self._readable_rows()
-        for epoch, saved in self.ledger.checkpoints(self.trial.key):
-            checkpoint = _parsed(saved) if saved and len(rows) >= epoch else None
-            if checkpoint:
-                self._rows = rows[:epoch]  # rows past it are trained again
-                return checkpoint
-            self.damaged.append(epoch)
-        return None
+    @classmethod
+    def open(
+        cls,
+        trial: TrialSpec,
+        ledger: Ledger,
+        device: torch.device,
+        ranks: Ranks | None = None,
+        compiled: bool = False,
+    ) -> "LedgerContext":
+        """Read what the ledger holds of a trial, to go on from there.
 
-    def _readable_rows(self) -> list[EpochRow]:
-        """The rows so far; none if they are damaged. A store that does not answer is an error."""
-        try:
-            return self.ledger.rows(self.trial.key)
-        except InputError:
-            return []
+        Args:
+            ranks: None for a trial of one worker.
+            compiled: whether to train through torch.compile.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        return cls(trial, ledger, device, ranks or Ranks(), compiled, _saved(ledger, trial.key))
+
+    @property
+    def rank(self) -> int:
+        """This worker's number, from 0."""
+        return self.ranks.rank
+
+    @property
+    def world_size(self) -> int:
+        """Workers of this trial."""
+        return self.ranks.world_size
 
     def resume(self) -> Checkpoint | None:
         """The trial's newest undamaged checkpoint."""
-        return self._checkpoint
+        return self.saved.checkpoint
 
     def parent_weights(self) -> dict[str, Tensor] | None:
         """The parent's final weights; a declared parent that is not there is an error.
@@ -114,6 +148,24 @@ class LedgerContext:
         weights = safetensors.torch.save(checkpoint.weights)
         saved = SavedCheckpoint(checkpoint.epoch, weights, optimizer.getvalue())
         self.ledger.save_epoch(self.trial.key, rows, saved)
+
+
+def _saved(ledger: Ledger, key: str) -> Saved:
+    rows, damaged = _readable_rows(ledger, key), list[int]()
+    for epoch, written in ledger.checkpoints(key):
+        checkpoint = _parsed(written) if written and len(rows) >= epoch else None
+        if checkpoint:
+            return Saved(checkpoint, rows[:epoch], damaged)
+        damaged.append(epoch)
+    return Saved(None, [], damaged)
+
+
+def _readable_rows(ledger: Ledger, key: str) -> list[EpochRow]:
+    """The rows so far; none if they are damaged. A store that does not answer is an error."""
+    try:
+        return ledger.rows(key)
+    except InputError:
+        return []
 
 
 def _parsed(saved: SavedCheckpoint) -> Checkpoint | None:

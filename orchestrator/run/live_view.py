@@ -1,12 +1,8 @@
-"""What a running study looks like in a terminal; plain lines where there is none.
+"""A running study in a terminal: a screen drawn anew each second, or lines where that cannot be."""
 
-Everything shown comes from the board and the ledger, so the view knows nothing of Ray.
-"""
-
-import statistics
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -15,9 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from model.epoch_row import EpochRow
-from orchestrator.plan.board import Board, State
-from orchestrator.store.ledger import Ledger
+from orchestrator.plan.board import Board, State, board_now
+from orchestrator.plan.plan import Plan
+from orchestrator.run.progress import OPEN, Progress
 from orchestrator.study.durations import clock
 
 _COLOURS = {
@@ -28,153 +24,136 @@ _COLOURS = {
     State.FAILED: "bold red",
     State.SKIPPED: "yellow",
 }
-_OPEN = (State.WAITING, State.RUNNING)
 _REFRESH_SECONDS = 1.0
 
 
-class View:
-    """Shows a study while it runs.
+@contextmanager
+def shown(progress: Progress, console: Console) -> Iterator[None]:
+    """Show a study for as long as the context lasts, from a thread of its own."""
+    over = threading.Event()
+    # A dumb terminal cannot be drawn anew: it gets lines, as a file does.
+    drawn = console.is_terminal and not console.is_dumb_terminal
+    follow = _follow_on_screen if drawn else _follow_in_lines
+    thread = threading.Thread(target=follow, args=(progress, console, over), name="view")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def watch(plan: Plan, console: Console, once: bool = False) -> Board:
+    """Show a study from its ledger alone, whoever trains it, until it has ended.
 
     Args:
-        concurrent: trials at once, for the estimate of the time left.
+        once: show where it stands now, and return.
+
+    Returns:
+        The board as it was shown last.
     """
+    board = board_now(plan.graph, plan.ledger)
+    progress = Progress(plan.study.name, board, plan.ledger, max(1, len(board.running)))
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        while True:
+            _draw(progress, live)
+            if once or progress.board.settled:
+                return progress.board
+            time.sleep(_REFRESH_SECONDS)
+            progress.board = board_now(plan.graph, plan.ledger)
 
-    def __init__(self, name: str, board: Board, ledger: Ledger, concurrent: int) -> None:
-        self._name, self._board, self._ledger = name, board, ledger
-        self._concurrent = concurrent
-        self._began = time.monotonic()
-        self._rows: dict[str, list[EpochRow]] = {}
-        self._told: dict[str, State] = dict(board.states)
-        self._names = {key: board.graph.names_of(key)[0] for key in board.graph.trials}
 
-    @contextmanager
-    def shown(self, console: Console) -> Iterator[None]:
-        """Show the study for as long as the context lasts, from a thread of its own."""
-        ended = threading.Event()
-        # A dumb terminal cannot be drawn anew: it gets lines, as a file does.
-        drawn = console.is_terminal and not console.is_dumb_terminal
-        follow = self._follow_live if drawn else self._follow_lines
-        thread = threading.Thread(target=follow, args=(console, ended), name="view")
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+def _follow_on_screen(progress: Progress, console: Console, over: threading.Event) -> None:
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        _each_second(over, lambda: _draw(progress, live))
 
-    def watch(self, console: Console, boards: Iterable[Board], once: bool = False) -> Board:
-        """Show one board after another, each for a moment; returns the last one."""
-        with Live(console=console, auto_refresh=False, transient=False) as live:
-            for board in boards:
-                self._board = board
-                self.read()
-                live.update(self.render(), refresh=True)
-                if once:
-                    break
-                time.sleep(_REFRESH_SECONDS)
-        return self._board
 
-    def _follow_live(self, console: Console, ended: threading.Event) -> None:
-        with Live(console=console, auto_refresh=False, transient=False) as live:
-            last = False
-            while not last:
-                last = ended.wait(_REFRESH_SECONDS)
-                self.read()
-                live.update(self.render(), refresh=True)
+def _follow_in_lines(progress: Progress, console: Console, over: threading.Event) -> None:
+    lines = Lines(progress)
 
-    def _follow_lines(self, console: Console, ended: threading.Event) -> None:
-        last = False
-        while not last:
-            last = ended.wait(_REFRESH_SECONDS)
-            self.read()
-            for line in self.news():
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+    def show() -> None:
+        progress.look()
+        for line in lines.new():
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    def read(self) -> None:
-        """Read the rows of the trials at work."""
-        for key, state in list(self._board.states.items()):
-            # A trial that ended keeps the rows it ended with, one that waits those of before.
-            unread = key not in self._rows and state is not State.SKIPPED
-            told = self._told.get(key)
-            if unread or state is not told or State.RUNNING in (state, told):
-                self._rows[key] = self._ledger.peek_rows(key)
+    _each_second(over, show)
 
-    def news(self) -> list[str]:
+
+def _each_second(over: threading.Event, show: Callable[[], None]) -> None:
+    """Show now and then, and a last time when it is over."""
+    last = False
+    while not last:
+        last = over.wait(_REFRESH_SECONDS)
+        show()
+
+
+def _draw(progress: Progress, live: Live) -> None:
+    progress.look()
+    live.update(screen(progress), refresh=True)
+
+
+class Lines:
+    """A line for every change, for logs and terminals that cannot be drawn on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._printed = dict(progress.states)
+        """States as they were last printed."""
+
+    def new(self) -> list[str]:
         """A line for every trial whose state changed since the last call."""
         lines = []
-        for key, state in list(self._board.states.items()):
-            if self._told[key] is state:
-                continue
-            self._told[key] = state
-            reason = self._board.reason(key)
-            detail = reason or (self._latest(key) if state is State.DONE else "")
-            ended = sum(found not in _OPEN for found in self._told.values())
-            place = f"{ended}/{len(self._told)}"
-            lines.append(
-                f"[{clock(time.monotonic() - self._began)}] {place:>7} {state:<7} "
-                f"{key} {self._names[key]} {detail}".rstrip()
-            )
+        for key, state in self._progress.states.items():
+            if self._printed[key] is not state:
+                self._printed[key] = state
+                lines.append(self._line(key, state))
         return lines
 
-    def render(self) -> Group:
-        """The whole screen: states, epochs with the time left, and the trials at work."""
-        self._told = dict(self._board.states)
-        done, total = self._epochs()
-        head = Text(self._name, style="bold")
-        head.append(f"  {clock(time.monotonic() - self._began)}", style="dim")
-        for state in State:
-            count = sum(found is state for found in self._told.values())
-            if count:
-                head.append(f"  {count} {state}", style=_COLOURS[state])
-        bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(total or 1, done, width=30), f"{done}/{total} epochs", self._left())
-        working = self._working()
-        return Group(head, bar, working) if working.row_count else Group(head, bar)
+    def _line(self, key: str, state: State) -> str:
+        progress = self._progress
+        num_ended = sum(printed not in OPEN for printed in self._printed.values())
+        position = f"{num_ended}/{len(progress.states)}"
+        latest = progress.latest(key) if state is State.DONE else ""
+        return (
+            f"[{clock(progress.seconds)}] {position:>7} {state:<7} {key} {progress.cells[key]} "
+            f"{progress.board.reason(key) or latest}"
+        ).rstrip()
 
-    def _working(self) -> Table:
-        table = Table(box=None, padding=(0, 1), show_edge=False, header_style="dim")
-        for column in ("trial", "cell", "epoch", "latest"):
-            table.add_column(column, no_wrap=column != "cell", overflow="fold")
-        for key in self._board.running:
-            epochs = self._board.graph.trials[key].recipe.train.epochs
-            done = len(self._rows.get(key, ()))
-            table.add_row(key, self._names[key], f"{done}/{epochs}", self._latest(key))
-        for key, reason in list(self._board.failures.items()):
-            table.add_row(Text(key, style="red"), self._names[key], "failed", reason[:60])
-        return table
 
-    def _epochs(self) -> tuple[int, int]:
-        done = total = 0
-        for key, trial in self._board.graph.trials.items():
-            state, epochs = self._board.states[key], trial.recipe.train.epochs
-            if state in (State.FAILED, State.SKIPPED):
-                continue
-            total += epochs
-            finished = state in (State.DONE, State.CACHED)
-            done += epochs if finished else len(self._rows.get(key, ()))
-        return done, total
+def screen(progress: Progress) -> Group:
+    """The whole screen: states, epochs with the time left, and the running and failed trials."""
+    trials = _trials(progress)
+    return Group(_head(progress), _bar(progress), *([trials] if trials.row_count else []))
 
-    def _left(self) -> str:
-        """Epochs still to train times what an epoch of their kind took, over the trials at once."""
-        spent: dict[str, list[float]] = {"pretrain": [], "finetune": []}
-        for key, rows in self._rows.items():
-            kind = self._board.graph.trials[key].kind
-            spent[kind] += [row.train_seconds + row.eval_seconds for row in rows]
-        every = [*spent["pretrain"], *spent["finetune"]]
-        if not every:
-            return ""
-        mean = {kind: statistics.fmean(known or every) for kind, known in spent.items()}
-        left = 0.0
-        for key, trial in self._board.graph.trials.items():
-            if self._board.states[key] in (State.WAITING, State.RUNNING):
-                missing = trial.recipe.train.epochs - len(self._rows.get(key, ()))
-                left += missing * mean[trial.kind]
-        return f"about {clock(left / self._concurrent)} left" if left else ""
 
-    def _latest(self, key: str) -> str:
-        rows = self._rows.get(key)
-        if not rows:
-            return ""
-        accuracy = rows[-1].val_accuracy
-        shown = "" if accuracy is None else f", val accuracy {accuracy:.1%}"
-        return f"val loss {rows[-1].val_loss:.4f}{shown}"
+def _head(progress: Progress) -> Text:
+    head = Text(progress.name, style="bold")
+    head.append(f"  {clock(progress.seconds)}", style="dim")
+    for state, count in progress.counts.items():
+        head.append(f"  {count} {state}", style=_COLOURS[state])
+    return head
+
+
+def _bar(progress: Progress) -> Table:
+    done, total = progress.epochs()
+    left = progress.seconds_left()
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        ProgressBar(total or 1, done, width=30),
+        f"{done}/{total} epochs",
+        f"about {clock(left)} left" if left else "",
+    )
+    return bar
+
+
+def _trials(progress: Progress) -> Table:
+    table = Table(box=None, padding=(0, 1), show_edge=False, header_style="dim")
+    for column in ("trial", "cell", "epoch", "latest"):
+        table.add_column(column, no_wrap=column != "cell", overflow="fold")
+    for key in progress.in_state(State.RUNNING):
+        done, total = progress.epochs_of(key)
+        table.add_row(key, progress.cells[key], f"{done}/{total}", progress.latest(key))
+    for key in progress.in_state(State.FAILED):
+        reason = str(progress.board.reason(key))[:60]
+        table.add_row(Text(key, style="red"), progress.cells[key], "failed", reason)
+    return table

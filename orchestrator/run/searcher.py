@@ -1,5 +1,4 @@
-"""Ray Tune's side of the trial graph: the search space expanded, and a searcher that offers a trial
-once its parent is done."""
+"""Ray Tune's side of the trial graph: a searcher that offers each trial once its parent is done."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,21 +28,21 @@ class GraphSearcher(Searcher):
     well is read from the ledger, never from what Tune says.
 
     Args:
-        labels: what Tune's tables show of each trial besides its key.
-        stopping: whether somebody asked for the study to stop.
+        columns: what Tune's tables show of each trial besides its key.
+        stopping: whether the study has been asked to stop.
     """
 
     def __init__(
         self,
         board: Board,
         coordinator: RunCoordinator,
-        labels: dict[str, dict[str, Any]],
+        columns: dict[str, dict[str, Any]],
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self.broken: StoreError | None = None
         """Why the study had to stop: nothing can be kept any more."""
-        self._board, self._coordinator, self._labels = board, coordinator, labels
+        self._board, self._coordinator, self._columns = board, coordinator, columns
         self._stopping = stopping
         self._held: dict[str, str] = {}  # Tune's trial id -> our key
 
@@ -55,16 +54,16 @@ class GraphSearcher(Searcher):
             self.broken, key = error, None
         if key is not None:
             self._held[trial_id] = key
-            return {"trial_key": key, **self._labels.get(key, {})}
+            return {"trial_key": key, **self._columns.get(key, {})}
         if self._held:
             return None
-        # Another run may be at work on what is ready; then this one asks again.
+        # Another run may be training what is ready; then this one asks again.
         return None if self._board.any_ready and not self._ending else Searcher.FINISHED
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Tune is through with a trial: believe the ledger about how it ended."""
+        """Take a trial's end from the ledger, whatever Tune says of it."""
         key = self._held.pop(trial_id)
         ledger = self._coordinator.ledger
         try:
@@ -90,11 +89,11 @@ class GraphSearcher(Searcher):
         return self._board.next_ready(self._coordinator.try_start)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles what it is given, and we never restore it."""
+        """Pickle nothing: Tune pickles what it is given, and we never restore it."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: Tune's own state is never restored."""
+        """Save nothing: Tune's own state is never restored."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: see `save`."""
+        """Restore nothing: the board is rebuilt from the ledger at every start."""

@@ -1,14 +1,13 @@
 """One Tune run over the trial graph."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from ray import tune
 
-from orchestrator.cluster.allotment import Allotment
 from orchestrator.plan.board import Board
 from orchestrator.run.coordination import RunCoordinator
+from orchestrator.run.job import StudyJob
 from orchestrator.run.searcher import GraphSearcher, PendingFirstScheduler
 from orchestrator.run.trackers.callbacks import callbacks
 from orchestrator.run.trainable import run_trial
@@ -27,43 +26,33 @@ def run_graph(
     study: StudySpec,
     board: Board,
     ledger: Ledger,
-    allotment: Allotment,
-    settings: dict[str, Any],
+    job: StudyJob,
     stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Train every trial of the board that is not done; the board and the ledger tell how it went.
+    """Train every trial of the board that is not done; board and ledger say how each ended.
 
     Args:
-        settings: `store`, `cache` and `provenance`, handed to every trial.
-        stopping: whether somebody asked for the study to stop.
+        stopping: whether the study has been asked to stop.
 
     Raises:
         StoreError: the store failed; what ended before is kept.
     """
     leases = Leases(ledger.store)
-    searcher = GraphSearcher(
-        board, RunCoordinator(ledger, leases), tune_columns(study, board), stopping
-    )
+    coordinator = RunCoordinator(ledger, leases)
+    searcher = GraphSearcher(board, coordinator, tune_columns(study, board), stopping)
     with leases.renewed():
-        _tuner(study, ledger, allotment, settings, searcher).fit()
+        _tuner(study, ledger, job, searcher).fit()
     board.stop()
     if searcher.broken:
         raise searcher.broken
 
 
-def _tuner(
-    study: StudySpec,
-    ledger: Ledger,
-    allotment: Allotment,
-    settings: dict[str, Any],
-    searcher: GraphSearcher,
-) -> tune.Tuner:
-    settings = {**settings, "allotment": asdict(allotment), "study": study.name}
-    settings |= study.runtime.model_dump(include={"max_restarts", "compile"})
-    trainable = tune.with_parameters(run_trial, settings=settings)
-    own = allotment.worker_resources if allotment.executor == "inline" else _ON_HEAD
+def _tuner(study: StudySpec, ledger: Ledger, job: StudyJob, searcher: GraphSearcher) -> tune.Tuner:
+    allotment = job.allotment
+    trainable = tune.with_parameters(run_trial, job=job.model_dump())
+    inline = allotment.executor == "inline"
     return tune.Tuner(
-        tune.with_resources(trainable, own),
+        tune.with_resources(trainable, allotment.worker_resources if inline else _ON_HEAD),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=PendingFirstScheduler(),  # type: ignore[no-untyped-call]
@@ -85,12 +74,12 @@ def _tuner(
 
 def tune_columns(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
     """What Tune's tables show of each trial besides its key: the values of its first cell."""
-    shown: dict[str, dict[str, Any]] = {}
+    columns: dict[str, dict[str, Any]] = {}
     for key, trial in board.graph.trials.items():
         first = board.graph.cells_of(key)[0]
         names = {"kind": trial.kind, "cell": first.cell.name, "seed": first.seed}
-        shown[key] = {**names, **first.cell.values}
-    return shown
+        columns[key] = {**names, **first.cell.values}
+    return columns
 
 
 def _trial_name(trial: Any) -> str:

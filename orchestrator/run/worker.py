@@ -19,11 +19,10 @@ from model.data.load import load
 from model.training.compilation import status
 from model.training.fit import Diverged, fit
 from orchestrator.run.failures import outcome_of
-from orchestrator.run.ledger_context import LedgerContext
+from orchestrator.run.job import TrialJob
+from orchestrator.run.ledger_context import LedgerContext, Ranks
 from orchestrator.run.placement_groups import current_group_id
 from orchestrator.store import provenance
-from orchestrator.store.ledger import Ledger
-from orchestrator.store.store import Store
 from orchestrator.study.graph import TrialSpec
 
 # The recipe is to blame, and every rank sees it alike: to train again would end the same way. Any
@@ -35,74 +34,73 @@ def train_fn_per_worker(config: dict[str, Any]) -> None:
     """One DDP rank of a trial; Ray Train calls it in every worker.
 
     Args:
-        config: `trial_key`, `store`, `cache`, `threads`, `gpu`, `compiled`, `provenance`.
+        config: a `TrialJob` as primitives.
     """
-    ranks = ray.train.get_context()
-    ledger = Ledger(Store(config["store"]))
-    context = LedgerContext(ledger.spec(config["trial_key"]), ledger, ray.train.torch.get_device())
-    context.rank, context.world_size = ranks.get_world_rank(), ranks.get_world_size()
-    context.placement_group = current_group_id()
-    train_trial(context, config)
+    job = TrialJob.model_validate(config)
+    run = ray.train.get_context()
+    ranks = Ranks(run.get_world_rank(), run.get_world_size(), current_group_id())
+    train_trial(_context(job, ray.train.torch.get_device(), ranks), job)
     # Ray keeps no rows of ours: one report, at the end, tells its dashboard that this run is over.
-    ray.train.report({"trial_key": config["trial_key"]})
+    ray.train.report({"trial_key": job.trial_key})
 
 
-def train_inline(config: dict[str, Any]) -> None:
+def train_inline(job: TrialJob) -> None:
     """A one-worker trial in the calling process; see `train_fn_per_worker`."""
-    ledger = Ledger(Store(config["store"]))
-    device = torch.device("cuda" if config["gpu"] else "cpu")
+    device = torch.device("cuda" if job.gpu else "cpu")
     try:
-        train_trial(LedgerContext(ledger.spec(config["trial_key"]), ledger, device), config)
+        train_trial(_context(job, device, Ranks()), job)
     except torch.AcceleratorError:
         # No try in this process can use the device again; Tune goes on in a new one.
         traceback.print_exc()
         os._exit(1)
 
 
-def train_trial(context: LedgerContext, config: dict[str, Any]) -> None:
+def _context(job: TrialJob, device: torch.device, ranks: Ranks) -> LedgerContext:
+    ledger = job.ledger
+    return LedgerContext.open(ledger.spec(job.trial_key), ledger, device, ranks, job.compiled)
+
+
+def train_trial(context: LedgerContext, job: TrialJob) -> None:
     """Train one trial to its recorded end; a failure that would repeat itself is recorded too.
 
     An error that concerns this machine or moment travels on, for Ray to restart the workers.
     """
-    torch.set_num_threads(config["threads"])
-    context.compiled = config["compiled"]
+    torch.set_num_threads(job.allotment.cpus_per_worker)
     ledger, trial = context.ledger, context.trial
     if ledger.outcome(trial.key):
         return  # it had ended; only the processes that said so were lost
     if context.rank == 0:
         ledger.begin_attempt(trial.key, _attempt(context))
     try:
-        images = _images(trial, config)
+        images = _images(trial, job)
         weights = fit(trial.recipe, images, context)
     except FINAL_ERRORS as error:
         if context.rank == 0:
             ledger.fail(trial.key, outcome_of(ledger, trial.key, error, final=True))
         return
     if context.rank == 0:
-        seen = {"val_images": int(images.is_val.sum())}
-        found = {**config["provenance"], **_hardware(context), **seen}
-        done = outcome_of(ledger, trial.key).model_copy(update={"provenance": found})
+        origin = {**job.provenance, **_hardware(context), "val_images": int(images.is_val.sum())}
+        done = outcome_of(ledger, trial.key).model_copy(update={"provenance": origin})
         ledger.finish(trial.key, safetensors.torch.save(weights), done)
 
 
 def _attempt(context: LedgerContext) -> dict[str, Any]:
     """The note of a start: when, after which epoch, and which checkpoints could not be used."""
     checkpoint = context.resume()
-    done = checkpoint.epoch if checkpoint else 0
     return {
         "started_at": provenance.now(),
-        "from_epoch": done,
-        "damaged": context.damaged,
-        "placement_group": context.placement_group,
+        "from_epoch": checkpoint.epoch if checkpoint else 0,
+        "damaged": context.saved.damaged,
+        "placement_group": context.ranks.placement_group,
     }
 
 
-def _images(trial: TrialSpec, config: dict[str, Any]) -> ImageSet:
-    return load(trial.recipe.data, Path(config["cache"]))
+def _images(trial: TrialSpec, job: TrialJob) -> ImageSet:
+    return load(trial.recipe.data, Path(job.cache))
 
 
 def _hardware(context: LedgerContext) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name(context.device) if context.device.type == "cuda" else None
-    found = {**provenance.of_machine(), "gpu": gpu, "workers": context.world_size}
-    # What cannot be compiled trains too, only slower: nothing else would tell.
-    return {**found, "compiled": status(context.device)} if context.compiled else found
+    hardware = {**provenance.of_machine(), "gpu": gpu, "workers": context.world_size}
+    # A network that cannot be compiled trains too, only slower: nothing else would show it.
+    return {**hardware, "compiled": status(context.device)} if context.compiled else hardware

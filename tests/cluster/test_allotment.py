@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import InputError
-from orchestrator.cluster.allotment import Allotment, Node, allot
+from orchestrator.cluster.allotment import Allotment, Node, Room, allot
 from orchestrator.cluster.gpu_sharing import most_on_one
 from orchestrator.study.runtime import Runtime
 
@@ -61,13 +61,13 @@ def test_a_local_cluster_is_used_in_full(
     fields: dict[str, Any], nodes: list[Node], expected: tuple[Any, ...]
 ) -> None:
     # Numbers worked out by hand.
-    assert allot(runtime(**fields), nodes, local=True) == Allotment(*expected)
+    assert allot(runtime(**fields), Room(nodes, local=True)) == Allotment(*expected)
 
 
 def test_a_probe_says_how_many_share_a_gpu_where_it_was_asked() -> None:
-    found = allot(runtime(trials_per_gpu="auto"), GPU_BOX, local=True, sharing=4)
+    found = allot(runtime(trials_per_gpu="auto"), Room(GPU_BOX, local=True), sharing=4)
     assert (found.concurrent, found.gpus_per_worker) == (8, 0.25)
-    fewer = allot(runtime(trials_per_gpu=8), GPU_BOX, local=True, sharing=2)
+    fewer = allot(runtime(trials_per_gpu=8), Room(GPU_BOX, local=True), sharing=2)
     assert (fewer.concurrent, fewer.gpus_per_worker) == (4, 0.5)
 
 
@@ -96,7 +96,7 @@ def test_trials_do_not_crowd_on_one_gpu_while_another_idles(
 @pytest.mark.parametrize("fields", [{}, {"num_workers": 2}, {"executor": "train"}])
 def test_on_a_remote_cluster_every_trial_is_a_train_job(fields: dict[str, Any]) -> None:
     # The driver's machine has no part in the training.
-    assert allot(runtime(**fields), MIXED, local=False).executor == "train"
+    assert allot(runtime(**fields), Room(MIXED, local=False)).executor == "train"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_told_with_what_there_is(
 ) -> None:
     for local in (True, False):
         with pytest.raises(InputError) as caught:
-            allot(runtime(**fields), nodes, local)
+            allot(runtime(**fields), Room(nodes, local))
         message = str(caught.value)
         # What a trial needs, what the nodes have, and which fields to change, on one line.
         assert needs in message
@@ -141,13 +141,13 @@ def test_inline_is_refused_where_it_cannot_be(
     fields: dict[str, Any], local: bool, told: str
 ) -> None:
     with pytest.raises(InputError, match=rf"'inline' .*{told}; choices: auto, train"):
-        allot(runtime(executor="inline", **fields), [Node(8, 0.0)], local)
+        allot(runtime(executor="inline", **fields), Room([Node(8, 0.0)], local))
 
 
 @pytest.mark.parametrize("gpus", [1.5, 2.25])
 def test_a_share_above_one_gpu_is_refused(gpus: float) -> None:
     with pytest.raises(InputError, match=re.escape(f"gpus_per_worker: {gpus}: ")):
-        allot(runtime(gpus_per_worker=gpus), GPU_BOX, local=True)
+        allot(runtime(gpus_per_worker=gpus), Room(GPU_BOX, local=True))
 
 
 def test_a_worker_asks_for_no_gpu_that_it_does_not_use() -> None:
@@ -195,14 +195,14 @@ def test_every_worker_has_a_place_and_none_is_left_over(
     )  # fmt: skip
     if 0 < hundredths < 100 and workers > 1:  # NCCL refuses two ranks on one GPU
         with pytest.raises(InputError, match="cannot share a GPU"):
-            allot(asked, nodes, local=False)
+            allot(asked, Room(nodes, local=False))
         return
     room = places(nodes, cpus, hundredths)
     if room < workers:
         with pytest.raises(InputError, match=f"room for {room} such workers"):
-            allot(asked, nodes, local=False)
+            allot(asked, Room(nodes, local=False))
         return
-    found = allot(asked, nodes, local=False)
+    found = allot(asked, Room(nodes, local=False))
     # All trials' workers fit at the same time: none ever waits while it holds something.
     assert found.concurrent * workers <= room
     # One trial more would not fit, or was not wanted.

@@ -4,12 +4,14 @@ import os
 import re
 import socket
 import stat
+import subprocess
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
 from model.errors import InputError
 from orchestrator.cluster.connection import _reach, configure, connected
@@ -173,3 +175,12 @@ def test_nobody_waits_for_a_port_that_nothing_listens_on() -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(InputError, match=f"--address {address}: no .* answered: .*refused"):
             _reach(address)
+
+
+def test_ray_is_imported_only_after_its_settings_are_made() -> None:
+    # It reads them as it is imported; these modules are, before anybody connects.
+    program = (
+        "import sys, orchestrator.run.driver, orchestrator.doctor.diagnose\n"
+        "assert 'ray' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)

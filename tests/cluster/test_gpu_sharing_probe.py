@@ -55,17 +55,17 @@ def test_a_clock_that_starts_after_the_first_epoch() -> None:
 SCRIPT = """
 import json, ray
 from dataclasses import replace
-from orchestrator import packing
-from orchestrator.cluster import configure
-from orchestrator.graph import TrialSpec
+from orchestrator.cluster import gpu_sharing_probe
+from orchestrator.cluster.connection import configure
+from orchestrator.study.graph import TrialSpec
 from tests.support.tiny_trials import finetune
 configure("local")
 # Ray gives out shares of what it is told is a GPU; what trains here is a processor.
 ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
 trial = TrialSpec(key="finetune-000000000000", recipe=finetune())
-setting = packing.Setting(1, compiled=False, gpu=False, resident=2**20)
-rates = [packing.together(trial.recipe, count, setting, 0.2) for count in (1, 2)]
-print(json.dumps([rates, packing.rates_of(trial, 1, replace(setting, gpu=True))]))
+settings = gpu_sharing_probe.ProbeSettings(1, compiled=False, gpu=False, resident=2**20)
+rates = [gpu_sharing_probe.images_per_second(trial.recipe, count, settings, 0.2) for count in (1, 2)]
+print(json.dumps([rates, gpu_sharing_probe.probe(trial, 1, replace(settings, gpu=True))]))
 """
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.cluster.allotment import Node, allot
+from orchestrator.cluster.allotment import Node, Room, allot
 from orchestrator.cluster.nodes import with_autoscaler_nodes
 from orchestrator.study.runtime import Runtime
 
@@ -50,6 +50,6 @@ def test_without_an_autoscaler_there_is_what_there_is(tmp_path: Path) -> None:
 def test_a_study_fits_a_cluster_whose_workers_are_yet_to_come(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(CONFIG))
-    found = allot(Runtime(), with_autoscaler_nodes([HEAD], path), local=False)
+    found = allot(Runtime(), Room(with_autoscaler_nodes([HEAD], path), local=False))
     # One GPU a trial, three at once: what cluster.yaml allows.
     assert (found.concurrent, found.gpus_per_worker) == (3, 1.0)

@@ -1,4 +1,4 @@
-"""What the doctor says of a cluster, and that every failure comes with what mends it."""
+"""What the doctor says of a cluster, and that every failure comes with its fix."""
 
 import dataclasses
 import re
@@ -154,4 +154,4 @@ def test_what_is_wrong_with_a_real_cluster_is_told_with_exit_code_1(
     assert call(monkeypatch, study, str(study.parent / "store")) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "the study does not fit the cluster: a trial needs 50 workers" in printed
-    assert "to mend it: make room for" in printed
+    assert "to fix it: make room for" in printed

@@ -52,7 +52,7 @@ class Run:
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
-    monkeypatch.setattr(coordination, "_ASKED_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(coordination, "_RETRY_AFTER", (0.0, 0.0))
     return Run(tmp_path), Run(tmp_path)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jobs import job_of
 from rich.console import Console
 
 from model.errors import InputError
@@ -168,11 +169,10 @@ def test_a_child_never_starts_from_scratch_when_its_parent_is_gone(
     trained = bench.rows(study)
     for name in (Paths.weights(parent), Paths.outcome(child), Paths.epochs(child)):
         plan.ledger.store.delete(name)
-    config = {"trial_key": child, "threads": 1, "gpu": False, "compiled": False, "provenance": {}}
-    config |= {"store": plan.ledger.store.uri, "cache": str(bench.folder / "cache")}
+    job = job_of(plan.ledger.store.uri, child, str(bench.folder / "cache"))
     # The parent counts as done, but its weights are not there: the child must not train.
     with pytest.raises(DamagedError, match=r"weights\.safetensors is gone"):
-        train_inline(config)
+        train_inline(job)
     assert plan.ledger.rows(child) == []
     assert plan.ledger.outcome(child) is None
     # The study trains the parent again before the child, to the same rows.

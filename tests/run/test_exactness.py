@@ -135,7 +135,7 @@ def _recorded(recipe: Recipe, store: Path) -> TrialSpec:
 def _finished(spec: TrialSpec, store: Path) -> Result:
     """Go on to the end in this process."""
     ledger = Ledger(Store(str(store)))
-    weights = train(spec.recipe, LedgerContext(spec, ledger, CPU))
+    weights = train(spec.recipe, LedgerContext.open(spec, ledger, CPU))
     return results(ledger.rows(spec.key)), weights
 
 
@@ -147,9 +147,9 @@ def test_stopped_before_any_write(
     ledger = Ledger(_StoppingStore(str(tmp_path), write))
     if write < _WRITES:
         with pytest.raises(Stopped):
-            train(spec.recipe, LedgerContext(spec, ledger, CPU))
+            train(spec.recipe, LedgerContext.open(spec, ledger, CPU))
     else:  # one write more is never asked for
-        train(spec.recipe, LedgerContext(spec, ledger, CPU))
+        train(spec.recipe, LedgerContext.open(spec, ledger, CPU))
     # What lies in the store is enough to end as if nothing had happened.
     _assert_same(_finished(spec, tmp_path), undisturbed["finetune"])
 

@@ -39,7 +39,7 @@ def test_an_epoch_is_written_while_the_next_one_is_trained(tmp_path: Path) -> No
             raise Stopped
 
     with pytest.raises(Stopped), before_each_step(stop_late):
-        fit(RECIPE, images_of(), LedgerContext(SPEC, Ledger(slow), CPU))
+        fit(RECIPE, images_of(), LedgerContext.open(SPEC, Ledger(slow), CPU))
     saved = Ledger(slow).latest_checkpoint(SPEC.key)
     assert saved is not None
     assert saved.epoch == 1
@@ -52,7 +52,7 @@ def test_an_epoch_is_written_while_the_next_one_is_trained(tmp_path: Path) -> No
 
 
 def test_a_write_waits_for_the_one_before_and_tells_its_error_once() -> None:
-    behind, order = AsyncWriter(), []
+    writer, order = AsyncWriter(), []
     may_end = threading.Event()
 
     def first() -> None:
@@ -60,11 +60,11 @@ def test_a_write_waits_for_the_one_before_and_tells_its_error_once() -> None:
         order.append("first")
         raise OSError("no space")
 
-    behind.start(first)
+    writer.submit(first)
     threading.Timer(0.05, may_end.set).start()
     with pytest.raises(OSError, match="no space"):
-        behind.start(lambda: order.append("never"))
-    behind.start(lambda: order.append("second"))
-    behind.wait()
-    behind.wait()
+        writer.submit(lambda: order.append("never"))
+    writer.submit(lambda: order.append("second"))
+    writer.flush()
+    writer.flush()
     assert order == ["first", "second"]

@@ -9,7 +9,8 @@ from minute_epoch import ROW
 from rich.console import Console
 
 from orchestrator.plan.board import Board
-from orchestrator.run.live_view import View
+from orchestrator.run.live_view import Lines, screen, shown
+from orchestrator.run.progress import Progress
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
@@ -30,12 +31,17 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(Store(str(tmp_path / "store")))
 
 
-def screen(view: View) -> str:
-    view.read()
+def printed(progress: Progress) -> str:
+    progress.look()
     console = Console(file=io.StringIO(), width=80)
-    console.print(view.render())
+    console.print(screen(progress))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def look(lines: Lines, progress: Progress) -> list[str]:
+    progress.look()
+    return lines.new()
 
 
 def test_the_screen_shows_states_epochs_and_time_left(board: Board, ledger: Ledger) -> None:
@@ -43,17 +49,17 @@ def test_the_screen_shows_states_epochs_and_time_left(board: Board, ledger: Ledg
     assert baseline and parent
     ledger.save_epoch(parent, [ROW], SavedCheckpoint(1, b"w", b"o"))
     board.finish(baseline)
-    shown = screen(View("tiny", board, ledger, concurrent=2))
-    assert "3 waiting" in shown
-    assert "1 running" in shown
-    assert "1 done" in shown
+    text = printed(Progress("tiny", board, ledger, concurrent=2))
+    assert "3 waiting" in text
+    assert "1 running" in text
+    assert "1 done" in text
     # Two epochs of the baseline and one of the pretraining, of five trials' two each.
-    assert "3/10 epochs" in shown
+    assert "3/10 epochs" in text
     # Seven epochs of a minute each are left, two trials at a time.
-    assert "about 3:30 left" in shown
-    assert f"{parent}  masked" in shown
-    assert "1/2" in shown
-    assert "val loss 0.2500" in shown
+    assert "about 3:30 left" in text
+    assert f"{parent}  masked" in text
+    assert "1/2" in text
+    assert "val loss 0.2500" in text
 
 
 def test_a_failure_stays_on_the_screen_with_its_reason(board: Board, ledger: Ledger) -> None:
@@ -61,44 +67,45 @@ def test_a_failure_stays_on_the_screen_with_its_reason(board: Board, ledger: Led
     parent = board.next_ready()
     assert parent
     board.finish(parent, failure="Diverged: the loss is not finite in epoch 2")
-    shown = screen(View("tiny", board, ledger, concurrent=1))
-    assert "1 failed" in shown
+    text = printed(Progress("tiny", board, ledger, concurrent=1))
+    assert "1 failed" in text
     # Its child is skipped at once.
-    assert "1 skipped" in shown
-    assert "the loss is not finite" in shown
+    assert "1 skipped" in text
+    assert "the loss is not finite" in text
 
 
 def test_lines_tell_each_change_once(board: Board, ledger: Ledger) -> None:
-    view = View("tiny", board, ledger, concurrent=1)
-    assert view.news() == []
+    progress = Progress("tiny", board, ledger, concurrent=1)
+    lines = Lines(progress)
+    assert look(lines, progress) == []
     baseline = board.next_ready()
     assert baseline
-    assert [line.split()[2:] for line in view.news()] == [["running", baseline, "baseline"]]
+    (line,) = look(lines, progress)
+    assert line.split()[2:] == ["running", baseline, "baseline"]
     ledger.save_epoch(baseline, [replace(ROW, val_accuracy=0.5)], SavedCheckpoint(1, b"w", b"o"))
-    view.read()
     board.finish(baseline)
-    [line] = view.news()
+    (line,) = look(lines, progress)
     assert line.endswith(f"1/5 done    {baseline} baseline val loss 0.2500, val accuracy 50.0%")
     # Nothing new, nothing said.
-    assert view.news() == []
+    assert look(lines, progress) == []
 
 
 def test_no_line_is_wider_than_the_terminal(board: Board, ledger: Ledger) -> None:
     board.next_ready()
-    assert all(len(line) <= 80 for line in screen(View("tiny", board, ledger, 1)).splitlines())
+    assert all(len(line) <= 80 for line in printed(Progress("tiny", board, ledger, 1)).splitlines())
 
 
 def test_a_trial_that_ends_between_two_looks_is_told_with_its_numbers(
     board: Board, ledger: Ledger
 ) -> None:
-    view = View("tiny", board, ledger, concurrent=1)
-    view.read()
+    progress = Progress("tiny", board, ledger, concurrent=1)
+    lines = Lines(progress)
+    look(lines, progress)
     baseline = board.next_ready()
     assert baseline
     ledger.save_epoch(baseline, [replace(ROW, val_accuracy=0.5)], SavedCheckpoint(1, b"w", b"o"))
     board.finish(baseline)
-    view.read()
-    (line,) = view.news()
+    (line,) = look(lines, progress)
     assert line.endswith("val accuracy 50.0%")
 
 
@@ -108,9 +115,9 @@ def test_a_dumb_terminal_gets_lines(
 ) -> None:
     monkeypatch.setenv("TERM", term)
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    with View("tiny", board, ledger, concurrent=1).shown(console):
+    with shown(Progress("tiny", board, ledger, concurrent=1), console):
         board.finish(str(board.next_ready()))
     assert isinstance(console.file, io.StringIO)
-    shown = console.file.getvalue()
-    assert ("0/10 epochs" in shown or "2/10 epochs" in shown) is drawn
-    assert ("1/5 done" in shown) is not drawn
+    text = console.file.getvalue()
+    assert ("0/10 epochs" in text or "2/10 epochs" in text) is drawn
+    assert ("1/5 done" in text) is not drawn

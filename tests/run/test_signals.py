@@ -16,19 +16,20 @@ from default_signals import default_signals
 # Says that it is ready, waits for signals as the test wants it, and says how it ended.
 PROGRAM = """
 import signal, sys
-from orchestrator.run import signals
+from contextlib import nullcontext
+from orchestrator.run.signals import SignalHandler, stop_tune
 
-handler = signals.SignalHandler(code=7)
-first = getattr(signals, sys.argv[1])
+handler = SignalHandler(code=7)
+choices = {"raise": nullcontext(), "defer": handler.deferred(), "tune": handler.on_first(stop_tune)}
 caught = []
 with handler.caught():
     try:
-        with handler.doing(first):
-            if first is signals.stop_tune:
+        with choices[sys.argv[1]]:
+            if sys.argv[1] == "tune":
                 signal.signal(signal.SIGUSR1, lambda *_: caught.append("Tune"))
             print("ready", flush=True)
             sys.stdin.readline()
-            print("went on", *caught, handler.asked, flush=True)
+            print("went on", *caught, handler.stop_requested, flush=True)
             sys.stdin.readline()
     except KeyboardInterrupt:
         print("raised", flush=True)
@@ -87,7 +88,7 @@ def start() -> Iterator[Callable[..., Process]]:
 def test_the_first_signal_does_what_was_requested(
     number: signal.Signals, start: Callable[..., Process]
 ) -> None:
-    for first, expected in (("go_on", "went on True"), ("stop_tune", "went on Tune True")):
+    for first, expected in (("defer", "went on True"), ("tune", "went on Tune True")):
         process = start(first)
         process.send(number)
         process.enter()
@@ -96,14 +97,14 @@ def test_the_first_signal_does_what_was_requested(
 
 
 def test_by_default_it_raises(start: Callable[..., Process]) -> None:
-    process = start("_raise")
+    process = start("raise")
     process.send(signal.SIGTERM)
     assert process.read() == "raised"
     assert process.end() == 0
 
 
 def test_the_second_signal_ends_at_once(start: Callable[..., Process]) -> None:
-    process = start("go_on")
+    process = start("defer")
     process.send(signal.SIGINT)
     process.send(signal.SIGTERM)
     # Whatever it was doing, with the code that was agreed.
@@ -122,7 +123,7 @@ def test_handlers_are_given_back() -> None:
 
 
 def test_a_closed_terminal_does_not_end_what_nohup_started(start: Callable[..., Process]) -> None:
-    process = start("go_on", "nohup")
+    process = start("defer", "nohup")
     os.kill(process.popen.pid, signal.SIGHUP)
     process.enter()
     # Nothing was caught: `nohup` stays what it is.

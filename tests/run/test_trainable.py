@@ -4,14 +4,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from checkout import ROOT
 from minute_epoch import ROW
 
 from orchestrator.plan.board import Board
-from orchestrator.run.trainable import _epochs, _with_restarts
+from orchestrator.run.executors import with_restarts
+from orchestrator.run.trainable import new_epochs
 from orchestrator.run.tuner import tune_columns
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger
@@ -29,7 +29,7 @@ class Flaky:
     def __init__(self, failures: int) -> None:
         self.left, self.calls = failures, 0
 
-    def __call__(self, config: dict[str, Any]) -> None:
+    def __call__(self) -> None:
         self.calls += 1
         if self.left:
             self.left -= 1
@@ -38,14 +38,14 @@ class Flaky:
 
 def test_a_passing_failure_is_tried_again() -> None:
     flaky = Flaky(failures=2)
-    _with_restarts(flaky, {}, restarts=2)
+    with_restarts(flaky, restarts=2)
     assert flaky.calls == 3
 
 
 def test_a_lasting_failure_ends_with_its_own_error() -> None:
     flaky = Flaky(failures=9)
     with pytest.raises(OSError, match="the disk looked away"):
-        _with_restarts(flaky, {}, restarts=1)
+        with_restarts(flaky, restarts=1)
     # Once, and one restart.
     assert flaky.calls == 2
 
@@ -60,7 +60,7 @@ def test_epochs_of_this_run_are_passed_on_once(ledger: Ledger) -> None:
     ended.set()
     ledger.save_epoch("k", [ROW, ROW, ROW], SavedCheckpoint(3, b"w", b"o"))
     # One epoch was told by an earlier run.
-    told = list(_epochs(ledger, "k", 1, ended))
+    told = list(new_epochs(ledger, "k", 1, ended))
     assert [row["epoch"] for row in told] == [ROW.epoch] * 2
     assert all(row["trial_key"] == "k" for row in told)
 
@@ -69,7 +69,7 @@ def test_rows_that_cannot_be_read_are_not_passed_on_and_stop_nothing(ledger: Led
     ended = threading.Event()
     ended.set()
     ledger.store.write(Paths.epochs("k"), b"no parquet")
-    assert list(_epochs(ledger, "k", 0, ended)) == []
+    assert list(new_epochs(ledger, "k", 0, ended)) == []
 
 
 def test_labels_show_the_first_cell_of_a_trial(write_study: StudyWriter) -> None:
@@ -85,10 +85,11 @@ def test_labels_show_the_first_cell_of_a_trial(write_study: StudyWriter) -> None
 
 DEVICE_LOST = """
 import sys, torch
-from orchestrator import worker
-from orchestrator.graph import TrialSpec
-from orchestrator.ledger import Ledger
-from orchestrator.store import Store
+from orchestrator.run import worker
+from orchestrator.store.ledger import Ledger
+from orchestrator.store.store import Store
+from orchestrator.study.graph import TrialSpec
+from tests.support.jobs import job_of
 from tests.support.tiny_trials import finetune
 
 def fail(*_):
@@ -99,8 +100,7 @@ Ledger(Store(sys.argv[1])).write_spec(spec)
 worker.fit = fail
 worker._images = lambda *_: None
 try:
-    worker.train_inline({"store": sys.argv[1], "trial_key": spec.key, "gpu": False, "threads": 1,
-                         "compiled": False, "provenance": {}, "cache": ""})
+    worker.train_inline(job_of(sys.argv[1], spec.key))
 finally:
     print("another try in this process")
 """

@@ -10,9 +10,10 @@ from minute_epoch import ROW
 from rich.console import Console
 
 from orchestrator.plan.as_json import progress_json
-from orchestrator.plan.board import State, board_now
+from orchestrator.plan.board import Board, State, board_now
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.run.watch import boards, view_of
+from orchestrator.run import live_view
+from orchestrator.run.live_view import watch
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Outcome
@@ -39,7 +40,7 @@ def finish(plan: Plan, key: str, outcome: Outcome = DONE) -> None:
 
 def shown(plan: Plan) -> str:
     console = Console(file=io.StringIO(), width=80)
-    view_of(plan).watch(console, boards(plan), once=True)
+    watch(plan, console, once=True)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -65,21 +66,23 @@ def test_a_trial_that_another_process_trains_is_running(plan: Plan) -> None:
 
 
 def test_it_ends_with_the_study(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.run.live_view._REFRESH_SECONDS", 0.0)
     baseline, first, child, second, other = plan.graph.trials
-    seen = boards(plan)
-    assert not next(seen).settled
-    finish(plan, baseline)
-    finish(plan, first, FAILED)
-    finish(plan, second)
-    assert not next(seen).settled
-    finish(plan, other)
-    last = next(seen)
+    monkeypatch.setattr(live_view, "_REFRESH_SECONDS", 0.0)
+    ends = iter([(baseline, DONE), (first, FAILED), (second, DONE), (other, DONE)])
+
+    def one_more_ended(*_: object) -> Board:
+        board = board_now(plan.graph, plan.ledger)
+        if not board.settled:  # it is looked at again after the last one
+            finish(plan, *next(ends))
+        return board
+
+    monkeypatch.setattr(live_view, "board_now", one_more_ended)
+    last = watch(plan, Console(file=io.StringIO()))
     # The failed one's child never comes, so there is nothing more to wait for.
     assert last.settled
     assert last.states[child] is State.SKIPPED
-    assert list(seen) == []
     assert not last.complete
+    assert list(ends) == []
 
 
 def test_progress_json_each_trial_says_where_it_stands(plan: Plan) -> None:

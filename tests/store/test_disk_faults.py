@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jobs import job_of
 from tiny_trials import CPU, Stopped, before_each_step, finetune, images_of, results, stop_before
 
 from model.errors import InputError
@@ -40,13 +41,13 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @pytest.fixture(autouse=True)
 def own_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_images", lambda trial, config: images_of())
+    monkeypatch.setattr(worker, "_images", lambda trial, job: images_of())
 
 
 def train(ledger: Ledger) -> None:
     """What a worker does with a trial, to its recorded end."""
-    context = LedgerContext(SPEC, ledger, CPU)
-    worker.train_trial(context, {"threads": 1, "compiled": False, "provenance": {}, "cache": ""})
+    context = LedgerContext.open(SPEC, ledger, CPU)
+    worker.train_trial(context, job_of(ledger.store.uri, KEY))
 
 
 def checksum(ledger: Ledger) -> str | None:
@@ -61,7 +62,7 @@ def checksum(ledger: Ledger) -> str | None:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     store = Store(str(tmp_path_factory.mktemp("store")))
     Ledger(store).write_spec(SPEC)
-    context = LedgerContext(SPEC, Ledger(store), CPU)
+    context = LedgerContext.open(SPEC, Ledger(store), CPU)
     weights = fit(RECIPE, images_of(), context)
     content = worker.safetensors.torch.save(weights)
     return hashlib.sha256(content).hexdigest(), results(Ledger(store).rows(KEY))

@@ -128,7 +128,7 @@ def train_until_killed(store: str, key: str, step: int) -> None:
     ledger = Ledger(Store(store))
     spec = ledger.spec(key)
     with before_each_step(kill):
-        train(spec.recipe, LedgerContext(spec, ledger, CPU))
+        train(spec.recipe, LedgerContext.open(spec, ledger, CPU))
 
 
 Trials = dict[str, tuple[Recipe, LocalContext]]
