@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STUDY ?= studies/quick.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run bench bench-gpu test chaos cluster-test lint format lock clean
+.PHONY: help run bench bench-gpu test test-all chaos cluster-test lint format lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 11
@@ -19,8 +19,11 @@ bench: $(VENV)/ready ## Measure beside what else there is (25 min; goes on where
 bench-gpu: $(VENV)/ready ## The same on a GPU, under nine minutes
 	$(BIN)/python -m bench --device cuda --minutes 8.5
 
-test: $(VENV)/ready ## Run all tests
+test: $(VENV)/ready ## Run the tests, but the long ones and clusters (under 10 min)
 	$(BIN)/python -m pytest
+
+test-all: test ## Run the long tests too, all but clusters
+	$(BIN)/python -m pytest -m "long and not cluster"
 
 chaos: $(VENV)/ready ## Inject every fault into a study and keep what became of it
 	$(BIN)/python -m chaos

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 
@@ -17,6 +18,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Before anything imports Ray, which reads its settings only then; the token is these tests' own.
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 configure("local")
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("maskgrid", deadline=None)
+hypothesis.settings.load_profile("maskgrid")
 
 
 @pytest.fixture

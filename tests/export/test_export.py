@@ -71,7 +71,7 @@ def run_card(folder: Path, to: Path) -> dict[str, torch.Tensor]:
     done = subprocess.run(
         [sys.executable, "-c", lines[0] + HAND_OVER, str(to)],
         cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=100,
+        timeout=300,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     return safetensors.torch.load_file(to)

@@ -164,7 +164,7 @@ def test_a_cut_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 )  # fmt: skip
 def test_wrong_input_is_refused_in_one_line(arguments: list[str], told: str) -> None:
     command = [sys.executable, "-m", "bench", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(told) and done.stderr.count("\n") == 1
 
@@ -228,7 +228,7 @@ def test_sharing_a_gpu_is_measured(tmp_path: Path) -> None:
     # In a process of its own, as `make bench-gpu` does: it starts a Ray that believes in a GPU.
     found = tmp_path / "rows.jsonl"
     command = [sys.executable, "-m", "bench.parts.gpu_sharing", "--tiny", "--json", str(found)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     check([Result.model_validate_json(line) for line in found.read_text().splitlines()])
 

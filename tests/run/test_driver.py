@@ -118,7 +118,7 @@ def tasks_of(dashboard: str, name: str) -> int:
         f"http://{dashboard}/api/v0/tasks?{urllib.parse.urlencode(asked)}",
         headers={"Authorization": f"Bearer {os.environ['RAY_AUTH_TOKEN']}"},
     )
-    with urllib.request.urlopen(request) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return len(json.load(answer)["data"]["result"]["result"])
 
 

@@ -34,7 +34,7 @@ with handler.caught():
     except KeyboardInterrupt:
         print("raised", flush=True)
 """
-LIMIT = 100  # seconds, of which starting Python takes about one
+LIMIT = 300  # seconds, of which starting Python takes about one
 
 
 class Process:

@@ -153,7 +153,7 @@ def test_a_holder_whose_process_is_gone_is_dead_at_once(store: Store) -> None:
     if not store.is_local:  # memory is not shared with another process
         pytest.skip("a memory store is of one process")
     command = [sys.executable, "-c", program, store.uri, KEY]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.strip() == "True"
     assert not held(store, KEY)
     assert Leases(store).take(KEY)

@@ -177,7 +177,7 @@ def test_training_needs_no_ray() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=300,
     )
     # A process that trains an epoch has loaded neither Ray nor what talks to it.
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr

@@ -91,7 +91,7 @@ def test_another_process_of_another_user_makes_the_same_bytes(
     root = Path(__file__).parent
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], cwd=root, capture_output=True, text=True,
-        check=True, timeout=100, env={"PYTHONPATH": f"{ROOT}:{ROOT}/tests/support", "MPLCONFIGDIR": str(tmp_path),
+        check=True, timeout=300, env={"PYTHONPATH": f"{ROOT}:{ROOT}/tests/support", "MPLCONFIGDIR": str(tmp_path),
                          "MATPLOTLIBRC": str(tmp_path), "PYTHONHASHSEED": "7"},
     )  # fmt: skip
     # Whatever that user's own settings are.

@@ -210,7 +210,7 @@ def test_it_is_the_same_in_another_process() -> None:
         subprocess.run(
             [sys.executable, "-c", program],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests/support", Path(__file__).parent)))},
-            capture_output=True, check=True, timeout=100,
+            capture_output=True, check=True, timeout=300,
         ).stdout
         for seed in ("1", "2")
     }  # fmt: skip
