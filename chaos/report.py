@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chaos.injection import Verdict
-from orchestrator.store.provenance import of_code, of_machine
+from orchestrator.store.provenance import code_provenance, machine_provenance
 
 _HEADER = ("fault", "where", "survived", "same bytes", "trained twice", "epochs again", "s lost")
 
@@ -24,7 +24,10 @@ def write(verdicts: Sequence[Verdict], folder: Path | None) -> None:
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    found = {"provenance": {**of_code(), **of_machine()}, "faults": list(map(asdict, verdicts))}
+    found = {
+        "provenance": {**code_provenance(), **machine_provenance()},
+        "faults": list(map(asdict, verdicts)),
+    }
     (folder / "faults.json").write_text(json.dumps(found, indent=2) + "\n")
     (folder / "faults.md").write_text(markdown(rows))
 

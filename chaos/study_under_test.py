@@ -14,7 +14,7 @@ from chaos.processes import wait_for
 from orchestrator.plan.plan import make_plan
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
-from orchestrator.store.provenance import now
+from orchestrator.store.provenance import utc_now
 from orchestrator.store.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -109,7 +109,7 @@ class Arena:
         """Wait until a trial is in the middle of the epoch after this one."""
         wait_for(f"epoch {epoch} of {key}", lambda: len(self.ledger.peek_rows(key)) >= epoch)
         time.sleep(0.3)  # into the next one: nobody tells when half of it is over
-        self.marks.append(Mark(now(), self.rows()))
+        self.marks.append(Mark(utc_now(), self.rows()))
 
     def rows(self) -> dict[str, int]:
         """Epochs on record of each trial."""

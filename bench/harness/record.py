@@ -84,9 +84,13 @@ def write(path: Path, record: Record) -> None:
 
 def new_run(device: str, cores: int, rounds: int, trials: tuple[int, ...]) -> Run:
     """A run of this checkout on this machine, nothing measured yet."""
-    code = provenance.of_code()
+    code = provenance.code_provenance()
     commit, dirty = code.pop("commit"), code.pop("dirty")
-    where = {**provenance.of_machine(), "cores": cores, "gpu": _gpu() if device == "cuda" else None}
+    where = {
+        **provenance.machine_provenance(),
+        "cores": cores,
+        "gpu": _gpu() if device == "cuda" else None,
+    }
     return Run(
         code=_digest(),
         commit=commit,

@@ -23,7 +23,7 @@ from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, build_graph
 from orchestrator.study.recipes import arm_cells
 from orchestrator.study.spec import StudySpec
 
@@ -74,7 +74,7 @@ def _study(count: int) -> tuple[StudySpec, TrialGraph]:
     data = SyntheticImages(num_classes=2, train_per_class=1, val_per_class=1)
     seeds = tuple(range(count))
     study = StudySpec(name=f"noop-{count}", data=data, model=QUICK, seeds=seeds)
-    return study, expand(study, arm_cells(study))
+    return study, build_graph(study, arm_cells(study))
 
 
 def _searcher_alone(graph: TrialGraph, rounds: int) -> Result:

@@ -26,7 +26,7 @@ from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.paths import Paths
 from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS, from_parquet, to_parquet
 from orchestrator.store.store import Store
-from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, build_graph
 from orchestrator.study.recipes import Cell, arm_cells
 from orchestrator.study.spec import StudySpec
 
@@ -75,7 +75,7 @@ def _study(trials: int) -> tuple[StudySpec, TrialGraph]:
             "seeds": tuple(range(trials // (2 * len(cells)))),
         }
     )  # fmt: skip
-    return study, expand(study, [*arm_cells(study), *cells])
+    return study, build_graph(study, [*arm_cells(study), *cells])
 
 
 def _write_store(graph: TrialGraph, folder: Path, rows: int) -> None:

@@ -18,7 +18,7 @@ from model.data.load import load, resolve
 from orchestrator.plan.board import Board, board_of
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
-from orchestrator.study.graph import expand
+from orchestrator.study.graph import build_graph
 from orchestrator.study.recipes import arm_cells
 from orchestrator.study.spec import StudySpec
 
@@ -81,7 +81,7 @@ def _trials(options: Options) -> Iterator[Result]:
 
 def _plan(study: StudySpec) -> Board:
     with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
-        return board_of(expand(study, arm_cells(study)), Ledger(Store(folder)))
+        return board_of(build_graph(study, arm_cells(study)), Ledger(Store(folder)))
 
 
 def _workers(options: Options) -> Iterator[Result]:

@@ -10,8 +10,8 @@ from rich.table import Table
 from orchestrator.cli.options import DEFAULT_STORE, AsJson, Data, MaxGpuHours, StoreUri, Study
 from orchestrator.plan.as_json import plan_json
 from orchestrator.plan.board import State
-from orchestrator.plan.changes import show as show_difference
-from orchestrator.plan.cost import Estimate, estimate, refuse_beyond
+from orchestrator.plan.changes import print_changes
+from orchestrator.plan.cost import Estimate, estimate_cost, refuse_above
 from orchestrator.plan.plan import Plan, make_plan, with_retries
 
 
@@ -37,12 +37,12 @@ def plan(
     state, reason, cells, and recipe with --recipes.
     """
     made = with_retries(make_plan(study, store, data, strict=False))
-    cost = estimate(made, at_once or made.study.runtime.max_concurrent or 1)
+    cost = estimate_cost(made, at_once or made.study.runtime.max_concurrent or 1)
     if as_json:
         typer.echo(json.dumps(plan_json(made, recipes), indent=2))
     else:
         _show(made, cost, recipes)
-    refuse_beyond(cost, max_gpu_hours)
+    refuse_above(cost, max_gpu_hours)
 
 
 def _show(made: Plan, cost: Estimate, recipes: bool) -> None:
@@ -53,7 +53,7 @@ def _show(made: Plan, cost: Estimate, recipes: bool) -> None:
         console.print(told, highlight=False, markup=False)
     console.print(_trial_table(made))
     console.print(made.summary, highlight=False)
-    show_difference(made, console)
+    print_changes(made, console)
     for line in cost.lines():
         console.print(line, highlight=False)
     if recipes:

@@ -20,8 +20,8 @@ from orchestrator.cli.options import (
     Study,
     default_cache,
 )
-from orchestrator.plan.changes import show as show_difference
-from orchestrator.plan.cost import estimate, refuse_beyond
+from orchestrator.plan.changes import print_changes
+from orchestrator.plan.cost import estimate_cost, refuse_above
 from orchestrator.plan.plan import make_plan, with_retries
 
 
@@ -48,12 +48,12 @@ def run(
     configure(address)
     made = with_retries(make_plan(study, store, data), retry_failed)
     if max_gpu_hours is not None:
-        refuse_beyond(estimate(made, made.study.runtime.max_concurrent or 1), max_gpu_hours)
+        refuse_above(estimate_cost(made, made.study.runtime.max_concurrent or 1), max_gpu_hours)
     console = Console()
     if told := made.unread:
         console.print(told, highlight=False, markup=False)
     console.print(made.summary, highlight=False)
-    show_difference(made, console)
+    print_changes(made, console)
     options = RunOptions(
         results=results or Path("results") / made.study.name,
         cache=cache or default_cache(),

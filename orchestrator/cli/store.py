@@ -12,10 +12,9 @@ from rich.table import Table
 
 from model.errors import InputError
 from orchestrator.cli.options import DEFAULT_STORE, StoreUri
-from orchestrator.store.cleanup import delete as delete_trials
-from orchestrator.store.cleanup import delete_ray_files
-from orchestrator.store.inventory import Inventory, StoredTrial, open_store, scan
-from orchestrator.store.study_registry import forget as forget_study
+from orchestrator.store.cleanup import delete_ray_files, delete_trials
+from orchestrator.store.inventory import Inventory, StoredTrial, open_store, take_inventory
+from orchestrator.store.study_registry import forget_study
 
 app = typer.Typer(no_args_is_help=True, help="See what lies in a store; delete what nobody needs.")
 
@@ -29,7 +28,7 @@ def list_trials(
 ) -> None:
     """Show every trial in a store: its state, its size and which studies use it."""
     ledger = open_store(store)
-    inventory = scan(ledger)
+    inventory = take_inventory(ledger)
     if as_json:
         typer.echo(json.dumps(_as_json(ledger.store.name, inventory), indent=2))
         return
@@ -59,7 +58,7 @@ def delete(
     """Delete whole trials, or what Ray left; asks first."""
     _check(keys or [], unused, ray_files, force)
     ledger = open_store(store)
-    inventory = scan(ledger)
+    inventory = take_inventory(ledger)
     chosen = inventory.unused if unused else inventory.select(keys or [], force)
     said = [_with_size(chosen)] if chosen else []
     said += [f"Ray's own files, {decimal(inventory.ray_bytes)}"] if ray_files else []

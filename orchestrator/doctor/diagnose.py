@@ -17,7 +17,7 @@ from orchestrator.cluster.nodes import portable_path, room_of
 from orchestrator.doctor.checks import Check
 from orchestrator.plan.plan import make_plan
 from orchestrator.store.store import Store, StoreError
-from orchestrator.study.graph import TrialSpec, expand
+from orchestrator.study.graph import TrialSpec, build_graph
 from orchestrator.study.spec import Arm, StudySpec
 
 # Without a study: the default network, at a batch that a laptop takes too.
@@ -56,7 +56,7 @@ def request_of(
         plan = make_plan(path, store, data, strict=False)
         study, graph = plan.study, plan.graph
     else:
-        study, graph = ANY_STUDY, expand(ANY_STUDY, expand_space(ANY_STUDY))
+        study, graph = ANY_STUDY, build_graph(ANY_STUDY, expand_space(ANY_STUDY))
     kinds = {trial.kind: trial for trial in reversed(graph.trials.values())}
     trials = [kinds[kind] for kind in sorted(kinds, reverse=True)]  # a pretraining comes first
     return DoctorRequest(study, trials, Store(store), address, cache)

@@ -15,7 +15,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.report.records.epoch_selection import chosen_rows
 from orchestrator.study.dotted_paths import flatten
 from orchestrator.study.graph import CellTrials
-from orchestrator.study.lookup import which_cell
+from orchestrator.study.lookup import find_cell
 from orchestrator.study.spec import Scalar, Table
 
 
@@ -90,10 +90,10 @@ def explain(plan: Plan, text: str) -> Explanation:
     """Explain the cell that a text means.
 
     Raises:
-        InputError: the text means no cell; see `which_cell`.
+        InputError: the text means no cell; see `find_cell`.
     """
     plan = replace(plan, board=board_now(plan.graph, plan.ledger))
-    asked = which_cell(plan.graph, text)
+    asked = find_cell(plan.graph, text)
     cell = asked[0].cell
     keys = [key for one in asked for key in one.keys]
     return Explanation(

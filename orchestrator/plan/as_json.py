@@ -3,7 +3,7 @@
 from typing import Any
 
 from orchestrator.plan.board import Board, State
-from orchestrator.plan.changes import lines
+from orchestrator.plan.changes import change_lines
 from orchestrator.plan.plan import Plan
 
 _METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
@@ -17,7 +17,7 @@ def plan_json(plan: Plan, recipes: bool = False) -> dict[str, Any]:
         "asked": plan.asked,
         "unique": len(plan.graph.trials),
         "states": {state.value: plan.count(state) for state in State if plan.count(state)},
-        "changed": lines(plan),
+        "changed": change_lines(plan),
         "trials": [_planned(plan, key, recipes) for key in plan.graph.trials],
     }
 

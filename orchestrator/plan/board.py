@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
-from orchestrator.store.leases import held
+from orchestrator.store.leases import is_held
 from orchestrator.store.ledger import Ledger
 from orchestrator.study.graph import TrialGraph
 
@@ -183,6 +183,6 @@ def board_now(graph: TrialGraph, ledger: Ledger) -> Board:
     """Where the trials stand now, those included that some other process trains."""
     board = board_of(graph, ledger, State.DONE)  # cached is a word for what a run finds
     for key in graph.trials:
-        if board.states[key] is State.WAITING and held(ledger.store, key):
+        if board.states[key] is State.WAITING and is_held(ledger.store, key):
             board.start(key)
     return board

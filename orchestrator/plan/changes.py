@@ -42,9 +42,9 @@ CellsByName = dict[str, dict[int, RecordedCell]]
 """The cells of a study by name, then by seed."""
 
 
-def show(plan: Plan, console: Console) -> None:
+def print_changes(plan: Plan, console: Console) -> None:
     """Print what changed since the study last ran in this store; nothing where nothing did."""
-    for place, line in enumerate(lines(plan)):
+    for place, line in enumerate(change_lines(plan)):
         indent = "  " if place else ""
         wrapped = textwrap.fill(
             line, console.width, initial_indent=indent, subsequent_indent=indent * 2,
@@ -53,7 +53,7 @@ def show(plan: Plan, console: Console) -> None:
         console.print(wrapped, markup=False, highlight=False, soft_wrap=True)
 
 
-def lines(plan: Plan) -> list[str]:
+def change_lines(plan: Plan) -> list[str]:
     """A headline and what changed, one thing a line; empty where nothing did."""
     slot = plan.slot
     if slot.last is None:

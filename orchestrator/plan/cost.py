@@ -83,7 +83,7 @@ class Estimate:
         return f"{self.worker_hours:.2f} worker-hours on CPUs"
 
 
-def estimate(plan: Plan, at_once: int) -> Estimate:
+def estimate_cost(plan: Plan, at_once: int) -> Estimate:
     """The cost of a plan's trials that would run.
 
     Args:
@@ -110,7 +110,7 @@ def estimate(plan: Plan, at_once: int) -> Estimate:
     )
 
 
-def refuse_beyond(found: Estimate, max_gpu_hours: float | None) -> None:
+def refuse_above(found: Estimate, max_gpu_hours: float | None) -> None:
     """Refuse a study that would cost more than it may.
 
     Raises:

@@ -13,7 +13,7 @@ from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
 from orchestrator.store.study_registry import Slot, record_of, slot_for
 from orchestrator.study.file import read_study
-from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, build_graph
 from orchestrator.study.spec import StudySpec
 
 
@@ -97,7 +97,7 @@ def make_plan(
     )
 
     study, warning = _with_images(_located(read_study(path, data)), strict)
-    graph = expand(study, expand_space(study))
+    graph = build_graph(study, expand_space(study))
     ledger = Ledger(Store(store))
     ledger.store.check(existing)
     return Plan(study, graph, ledger, board_of(graph, ledger), warning)

@@ -21,8 +21,8 @@ from orchestrator.run.live_view import shown
 from orchestrator.run.progress import Progress
 from orchestrator.run.signals import SignalHandler, stop_tune
 from orchestrator.run.trackers.callbacks import check_trackers
-from orchestrator.store.retention import drop
-from orchestrator.store.study_registry import load_all, save
+from orchestrator.store.retention import drop_weights
+from orchestrator.store.study_registry import load_records, save_record
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _prepare(plan: Plan, options: RunOptions, console: Console) -> None:
         for data in plan.data_to_train_on:
             # What does not decode, or too few images of a class, is refused before any trial.
             split(load(data, options.cache), data)
-    save(plan.ledger.store, plan.slot)
+    save_record(plan.ledger.store, plan.slot)
 
 
 def _train(plan: Plan, options: RunOptions, console: Console, signals: SignalHandler) -> None:
@@ -153,10 +153,10 @@ def drop_unkept(plan: Plan, console: Console) -> None:
     if policy == "all":
         return
     try:
-        studies = load_all(plan.ledger.store).values()
+        studies = load_records(plan.ledger.store).values()
     except InputError as error:
         console.print(f"all weights stay: {error}", markup=False)
         return
-    if dropped := drop(plan.ledger, studies, plan.graph.trials):
+    if dropped := drop_weights(plan.ledger, studies, plan.graph.trials):
         line = f"runtime.keep_weights: {policy}: dropped the weights of {len(dropped)} trials"
         console.print(line, highlight=False)

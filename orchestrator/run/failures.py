@@ -56,6 +56,6 @@ def outcome_of(
         state="failed" if error else "done",
         reason=" ".join(f"{type(error).__name__}: {error}".split()) if error else None,
         final=final,
-        finished_at=provenance.now(),
+        finished_at=provenance.utc_now(),
         wall_seconds=provenance.seconds_since(began) if began else None,
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from orchestrator.cluster.allotment import Allotment
 from orchestrator.run.trial_names import readable_name
 from orchestrator.store.ledger import Ledger
-from orchestrator.store.provenance import of_code
+from orchestrator.store.provenance import code_provenance
 from orchestrator.store.store import Store
 from orchestrator.study.runtime import compiles
 from orchestrator.study.spec import StudySpec
@@ -48,7 +48,7 @@ class StudyJob(BaseModel):
             allotment=allotment,
             compiled=compiles(runtime.compile, allotment.gpus_per_worker > 0),
             max_restarts=runtime.max_restarts,
-            provenance=of_code(),
+            provenance=code_provenance(),
         )
 
     def of_trial(self, columns: Mapping[str, Any]) -> "TrialJob":

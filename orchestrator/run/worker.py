@@ -88,7 +88,7 @@ def _attempt(context: LedgerContext) -> dict[str, Any]:
     """The note of a start: when, after which epoch, and which checkpoints could not be used."""
     checkpoint = context.resume()
     return {
-        "started_at": provenance.now(),
+        "started_at": provenance.utc_now(),
         "from_epoch": checkpoint.epoch if checkpoint else 0,
         "damaged": context.saved.damaged,
         "placement_group": context.ranks.placement_group,
@@ -101,6 +101,6 @@ def _images(trial: TrialSpec, job: TrialJob) -> ImageSet:
 
 def _hardware(context: LedgerContext) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name(context.device) if context.device.type == "cuda" else None
-    hardware = {**provenance.of_machine(), "gpu": gpu, "workers": context.world_size}
+    hardware = {**provenance.machine_provenance(), "gpu": gpu, "workers": context.world_size}
     # A network that cannot be compiled trains too, only slower: nothing else would show it.
     return {**hardware, "compiled": status(context.device)} if context.compiled else hardware

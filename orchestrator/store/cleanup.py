@@ -5,16 +5,18 @@ from collections.abc import Iterable
 from itertools import chain
 
 from model.errors import InputError
-from orchestrator.store.inventory import Inventory, users
+from orchestrator.store.inventory import Inventory, users_of
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths, key_hash, ray_trial_folder
 from orchestrator.store.store import Store
-from orchestrator.store.study_registry import load_all
+from orchestrator.store.study_registry import load_records
 from orchestrator.store.trial_files import delete_trial
 
 
-def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[list[str], list[str]]:
+def delete_trials(
+    ledger: Ledger, keys: Iterable[str], force: bool = False
+) -> tuple[list[str], list[str]]:
     """Delete whole trials, with what Ray left of them.
 
     Each is held by a lease while it is deleted, so that no run begins it meanwhile. One that a run
@@ -32,9 +34,9 @@ def delete(ledger: Ledger, keys: Iterable[str], force: bool = False) -> tuple[li
     leases = Leases(store)
     with leases.renewed():
         held = [key for key in keys if leases.take(key)]
-        asked_for = {} if force else load_all(store)
+        asked_for = {} if force else load_records(store)
         for key in held:
-            if not users(asked_for, key):
+            if not users_of(asked_for, key):
                 unknown += delete_trial(store, key)
                 for folder in ray_folders[key_hash(key)]:
                     store.delete_folder(folder)

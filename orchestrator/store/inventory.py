@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model.errors import InputError
-from orchestrator.store.leases import held
+from orchestrator.store.leases import is_held
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths, trial_and_file
 from orchestrator.store.store import Store
-from orchestrator.store.study_registry import StudyRecord, load_all
+from orchestrator.store.study_registry import StudyRecord, load_records
 from orchestrator.store.trial_files import deletion_rank
 
 TrialState = Literal["done", "failed", "running", "unfinished"]
@@ -91,13 +91,13 @@ def open_store(uri: str) -> Ledger:
     return Ledger(store)
 
 
-def scan(ledger: Ledger) -> Inventory:
+def take_inventory(ledger: Ledger) -> Inventory:
     """Look through a store.
 
     Raises:
         InputError: a study's note cannot be read.
     """
-    notes = load_all(ledger.store)
+    notes = load_records(ledger.store)
     sizes = _sizes_by_key(ledger.store)
     trials = {key: _stored(ledger, key, sizes[key], notes) for key in sorted(sizes)}
     ray = sum(sum(ledger.store.sizes(folder).values()) for folder in Paths.ray)
@@ -109,13 +109,13 @@ def _stored(
 ) -> StoredTrial:
     outcome = ledger.outcome(key)
     state: TrialState = outcome.state if outcome else "unfinished"
-    if held(ledger.store, key):
+    if is_held(ledger.store, key):
         state = "running"
     weights = sizes.get(Paths.weights(key))
-    return StoredTrial(key, state, sum(sizes.values()), weights, users(notes, key))
+    return StoredTrial(key, state, sum(sizes.values()), weights, users_of(notes, key))
 
 
-def users(notes: dict[str, StudyRecord], key: str) -> tuple[str, ...]:
+def users_of(notes: dict[str, StudyRecord], key: str) -> tuple[str, ...]:
     """Labels of the studies that use a trial."""
     return tuple(label for label, note in notes.items() if key in note.trials)
 

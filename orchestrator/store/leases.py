@@ -127,7 +127,7 @@ class Leases:
         return time.monotonic() - since < DEAD_AFTER
 
 
-def held(store: Store, key: str) -> bool:
+def is_held(store: Store, key: str) -> bool:
     """Whether some run is at work on a trial, as far as one look can tell."""
     folder = Paths.leases(key)
     return any(_looks_held(_read(store, f"{folder}/{name}")) for name in store.names(folder))

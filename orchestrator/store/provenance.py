@@ -10,24 +10,24 @@ from typing import Any
 _PACKAGES = ("maskgrid", "torch", "torchvision", "ray", "numpy", "pyarrow")
 
 
-def now() -> str:
+def utc_now() -> str:
     """The time in UTC, ISO 8601, to the millisecond."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def seconds_since(moment: str) -> float:
-    """Seconds from a time that `now` returned."""
+    """Seconds from a time that `utc_now` returned."""
     then = datetime.datetime.fromisoformat(moment)
     return (datetime.datetime.now(datetime.UTC) - then).total_seconds()
 
 
-def of_code() -> dict[str, Any]:
+def code_provenance() -> dict[str, Any]:
     """Versions of the packages that matter, and the commit of the checkout, if there is one."""
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {"versions": versions, "python": platform.python_version(), **_commit()}
 
 
-def of_machine() -> dict[str, Any]:
+def machine_provenance() -> dict[str, Any]:
     """The processor and system this runs on; no host or user name."""
     return {"system": platform.system(), "machine": platform.machine(), "cpu": _cpu_name()}
 

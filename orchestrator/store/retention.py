@@ -8,7 +8,7 @@ from orchestrator.store.paths import Paths
 from orchestrator.store.study_registry import StudyRecord
 
 
-def drop(ledger: Ledger, studies: Iterable[StudyRecord], keys: Iterable[str]) -> list[str]:
+def drop_weights(ledger: Ledger, studies: Iterable[StudyRecord], keys: Iterable[str]) -> list[str]:
     """Delete final weights that none of the studies keeps or waits for; returns whose."""
 
     @cache
@@ -16,7 +16,7 @@ def drop(ledger: Ledger, studies: Iterable[StudyRecord], keys: Iterable[str]) ->
         outcome = ledger.outcome(key)
         return bool(outcome and outcome.state == "done")
 
-    kept = set().union(*(wanted(study, done) for study in studies))
+    kept = set().union(*(weights_to_keep(study, done) for study in studies))
     there = ledger.store.sizes(Paths.trials)
     # Weights without an outcome are being written at this moment.
     dropped = [k for k in keys if k not in kept and Paths.weights(k) in there and done(k)]
@@ -25,7 +25,7 @@ def drop(ledger: Ledger, studies: Iterable[StudyRecord], keys: Iterable[str]) ->
     return dropped
 
 
-def wanted(study: StudyRecord, done: Callable[[str], bool]) -> set[str]:
+def weights_to_keep(study: StudyRecord, done: Callable[[str], bool]) -> set[str]:
     """Trials whose weights a study wants to stay: by its policy, or for a child not done yet."""
     parents = {key: trial.parent for key, trial in study.trials.items() if trial.parent}
     waited_for = {parent for key, parent in parents.items() if not done(key)}

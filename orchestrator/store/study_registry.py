@@ -85,12 +85,12 @@ def record_of(study: StudySpec, graph: TrialGraph) -> StudyRecord:
     )
 
 
-def labels(store: Store) -> list[str]:
+def study_labels(store: Store) -> list[str]:
     """Under which labels studies are remembered: their names, with `~2` where two share one."""
     return [label for file in store.names(Paths.studies) if (label := study_label(file))]
 
 
-def load(store: Store, label: str) -> StudyRecord:
+def load_record(store: Store, label: str) -> StudyRecord:
     """What is remembered under a label.
 
     Raises:
@@ -106,18 +106,18 @@ def load(store: Store, label: str) -> StudyRecord:
         ) from None
 
 
-def load_all(store: Store) -> dict[str, StudyRecord]:
+def load_records(store: Store) -> dict[str, StudyRecord]:
     """Every study that the store remembers, by label.
 
     Raises:
         InputError: one of them cannot be read.
     """
-    return {label: load(store, label) for label in labels(store)}
+    return {label: load_record(store, label) for label in study_labels(store)}
 
 
 def load_readable(store: Store) -> dict[str, StudyRecord | None]:
-    """As `load_all`, for those who go on without: None where a note cannot be read."""
-    return {label: _readable(store, label) for label in labels(store)}
+    """As `load_records`, for those who go on without: None where a note cannot be read."""
+    return {label: _readable(store, label) for label in study_labels(store)}
 
 
 @dataclass(frozen=True)
@@ -154,21 +154,21 @@ def _free_label(name: str, taken: set[str]) -> str:
     return next(label for label in itertools.chain([name], numbered) if label not in taken)
 
 
-def save(store: Store, slot: Slot) -> None:
+def save_record(store: Store, slot: Slot) -> None:
     """Record what a study asks for now, in place of what it asked for last."""
     if _readable(store, slot.label) != slot.last:  # another run wrote there since we looked
         slot = slot_for(store, slot.now)
     store.write(Paths.study(slot.label), slot.now.model_dump_json().encode())
 
 
-def forget(store: Store, label: str) -> StudyRecord | None:
+def forget_study(store: Store, label: str) -> StudyRecord | None:
     """Remove a study's note, and return it if it could be read; no trial is touched.
 
     Raises:
         InputError: no study is remembered under the label.
     """
-    if label not in labels(store):
-        known = ", ".join(labels(store)) or "none"
+    if label not in study_labels(store):
+        known = ", ".join(study_labels(store)) or "none"
         raise InputError(f"store {store.name}: no study {label!r}; remembered: {known}")
     note = _readable(store, label)
     store.delete(Paths.study(label))
@@ -177,6 +177,6 @@ def forget(store: Store, label: str) -> StudyRecord | None:
 
 def _readable(store: Store, label: str) -> StudyRecord | None:
     try:
-        return load(store, label)
+        return load_record(store, label)
     except InputError:
         return None

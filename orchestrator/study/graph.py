@@ -95,7 +95,7 @@ class TrialGraph:
         return askers
 
 
-def expand(study: StudySpec, cells: Iterable[Cell]) -> TrialGraph:
+def build_graph(study: StudySpec, cells: Iterable[Cell]) -> TrialGraph:
     """Turn a study's cells into its graph; equal trials become one.
 
     Raises:

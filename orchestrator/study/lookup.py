@@ -11,7 +11,7 @@ from orchestrator.study.spec import Scalar
 _MOST_LISTED = 12
 
 
-def which_cell(graph: TrialGraph, text: str) -> list[CellTrials]:
+def find_cell(graph: TrialGraph, text: str) -> list[CellTrials]:
     """The trials of one cell, one entry a seed; of one seed alone where a trial is named.
 
     Args:

@@ -17,7 +17,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
-from orchestrator.study.graph import expand
+from orchestrator.study.graph import build_graph
 from orchestrator.study.recipes import Cell, arm_cells
 from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
@@ -47,7 +47,7 @@ def plan(tmp_path: Path) -> Plan:
     """Two seeds of a pretrained cell: seed 0 done after a restart, the finetune of seed 1 failed."""
     change = {"seeds": [0, 1], "tables": [LAST, BEST], "data": {"fingerprint": "f00d"}}
     study = StudySpec.model_validate_json(json.dumps(merged(TINY, change)), strict=True)
-    graph = expand(study, [*arm_cells(study), Cell("patch_size=4", {"patch_size": 4})])
+    graph = build_graph(study, [*arm_cells(study), Cell("patch_size=4", {"patch_size": 4})])
     ledger = Ledger(Store(f"fsspec+memory://{tmp_path}"))
     for asked in graph.cells:
         if asked.pretrain is None:

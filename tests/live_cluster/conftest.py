@@ -13,7 +13,7 @@ import torch
 from machine import PYTHON, ROOT
 from transcript import NewTranscript, Transcript
 
-from orchestrator.store.provenance import of_code
+from orchestrator.store.provenance import code_provenance
 
 _pages = pytest.StashKey[list[Transcript]]()
 
@@ -65,7 +65,7 @@ def pytest_terminal_summary(
     head = [
         "# What `make cluster-test` ran",
         "",
-        f"maskgrid at {str(of_code()['commit'])[:10]}, Ray {ray.__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
+        f"maskgrid at {str(code_provenance()['commit'])[:10]}, Ray {ray.__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
         f"{os.cpu_count()} CPU cores, no GPU; every node of these clusters was this one machine.",
         "Each block shows the end of what a command printed, without Ray's own log lines.",
         "",

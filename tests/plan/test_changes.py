@@ -8,11 +8,11 @@ import pytest
 from hand_ledger import planned, ran
 from rich.console import Console
 
-from orchestrator.plan.changes import lines, show
+from orchestrator.plan.changes import change_lines, print_changes
 from orchestrator.plan.plan import make_plan, with_retries
 from orchestrator.store import study_registry
 from orchestrator.store.paths import Paths
-from orchestrator.store.study_registry import save
+from orchestrator.store.study_registry import save_record
 from orchestrator.study import graph
 from studies import StudyWriter
 
@@ -23,11 +23,11 @@ CELLS = "mask_ratio=0.5,patch_size=2; mask_ratio=0.5,patch_size=4"
 def test_nothing_is_said_of_a_first_run_nor_where_nothing_changed(
     write_study: StudyWriter,
 ) -> None:
-    assert lines(planned(write_study())) == []
+    assert change_lines(planned(write_study())) == []
     ran(write_study())
-    assert lines(planned(write_study())) == []
+    assert change_lines(planned(write_study())) == []
     # What changes no result and no cell is no difference.
-    assert lines(planned(write_study(runtime={"num_workers": 2}, description="new"))) == []
+    assert change_lines(planned(write_study(runtime={"num_workers": 2}, description="new"))) == []
 
 
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -75,15 +75,15 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
 def test_an_edit_is_told_with_its_reason(write_study: StudyWriter, case: str) -> None:
     change, expected = CASES[case]
     ran(write_study())
-    assert lines(planned(write_study(**change))) == [HEAD, *expected]
+    assert change_lines(planned(write_study(**change))) == [HEAD, *expected]
 
 
 def test_one_cell_of_several_is_named(write_study: StudyWriter) -> None:
     arms = [{"name": "wide", "pretrain": False, "set": {"model.ffn": 32}}]
     ran(write_study(arms=arms))
-    changed = lines(planned(write_study(arms=[{**arms[0], "set": {"model.ffn": 64}}])))
+    changed = change_lines(planned(write_study(arms=[{**arms[0], "set": {"model.ffn": 64}}])))
     assert changed[1] == "changed: wide: model.ffn 32 -> 64"
-    changed = lines(planned(write_study(arms=[{**arms[0], "pretrain": True}])))
+    changed = change_lines(planned(write_study(arms=[{**arms[0], "pretrain": True}])))
     # With a pretraining now, its finetuning is another trial of the same recipe.
     assert changed[1:] == [
         "changed: wide: pretrain false -> true",
@@ -97,7 +97,7 @@ def test_a_cell_of_another_name_with_the_same_trials_is_the_same(
 ) -> None:
     arm = {"name": "wide", "pretrain": False, "set": {"model.ffn": 32}}
     ran(write_study(arms=[arm]))
-    assert lines(planned(write_study(arms=[{**arm, "name": "broad"}]))) == []
+    assert change_lines(planned(write_study(arms=[{**arm, "name": "broad"}]))) == []
     # The axes in another order are other names, and nothing else.
     study = write_study(arms=[arm])
     axes = (
@@ -106,7 +106,7 @@ def test_a_cell_of_another_name_with_the_same_trials_is_the_same(
     assert axes in study.read_text()
     turned = "space: {patch_size: {grid: [4, 2]}, mask_ratio: {grid: [0.5]}}\n"
     study.write_text(study.read_text().replace(axes, turned))
-    assert lines(planned(study)) == []
+    assert change_lines(planned(study)) == []
 
 
 def test_trials_that_are_there_or_used_elsewhere_are_not_counted_as_either(
@@ -114,7 +114,7 @@ def test_trials_that_are_there_or_used_elsewhere_are_not_counted_as_either(
 ) -> None:
     ran(write_study(name="other", space={"patch_size": {"grid": [4, 8]}}))
     ran(write_study())
-    found = lines(planned(write_study(space={"patch_size": {"grid": [2, 8]}})))
+    found = change_lines(planned(write_study(space={"patch_size": {"grid": [2, 8]}})))
     # The other study has trained the new cell, and still uses the removed one.
     assert found == [
         HEAD,
@@ -132,7 +132,7 @@ def test_a_new_child_of_a_parent_without_weights_trains_the_parent_too(
     plan.ledger.store.delete(Paths.weights(parent))
     arm = {"name": "slow", "set": {"patch_size": 2, "mask_ratio": 0.5, "finetune.optim.lr": 0.1}}
     study = write_study(space={"patch_size": {"grid": [2]}}, arms=[arm])
-    assert lines(with_retries(planned(study)))[1:] == [
+    assert change_lines(with_retries(planned(study)))[1:] == [
         "added: slow",
         "1 new trial: 1 to train, 0 in the store already",
         f"trained again, since the weights are gone: {parent}",
@@ -144,7 +144,7 @@ def test_another_study_of_that_name_is_told_and_its_trials_are_no_difference(
 ) -> None:
     ran(write_study())
     space = {"patch_size": None, "mask_ratio": None, "finetune.optim.lr": {"grid": [0.5]}}
-    found = lines(planned(write_study(space=space, finetune={"epochs": 3})))
+    found = change_lines(planned(write_study(space=space, finetune={"epochs": 3})))
     assert found[0].startswith("another study named tiny ran in this store")
     assert "this one is recorded as tiny~2" in found[1]
 
@@ -157,7 +157,7 @@ def test_a_new_recipe_version_is_a_reason(
     for module in (graph, study_registry):
         monkeypatch.setattr(module, "RECIPE_VERSION", raised)
     assert (
-        lines(planned(write_study()))[1]
+        change_lines(planned(write_study()))[1]
         == f"changed: every cell: recipe version {raised - 1} -> {raised}"
     )
 
@@ -167,7 +167,9 @@ def test_without_images_nothing_is_claimed(write_study: StudyWriter, tmp_path: P
     gone = {"source": "folder", "path": str(tmp_path / "gone"), "num_classes": None,
             "train_per_class": None, "val_per_class": None}  # fmt: skip
     plan = make_plan(write_study(data=gone), str(tmp_path / "store"), strict=False)
-    assert lines(plan) == ["what changed since tiny last ran cannot be told without the images"]
+    assert change_lines(plan) == [
+        "what changed since tiny last ran cannot be told without the images"
+    ]
 
 
 def test_long_lists_fit_a_terminal(write_study: StudyWriter, tmp_path: Path) -> None:
@@ -175,12 +177,12 @@ def test_long_lists_fit_a_terminal(write_study: StudyWriter, tmp_path: Path) -> 
     ratios = [round(0.05 * step, 2) for step in range(1, 15)]
     plan = planned(write_study(space={"mask_ratio": {"grid": ratios}}))
     told = io.StringIO()
-    show(plan, Console(file=told, width=80))
+    print_changes(plan, Console(file=told, width=80))
     shown = told.getvalue().splitlines()
     assert max(map(len, shown)) <= 80
     # Six are named, the others counted: 2 x 14 cells, of which 2 were there.
     assert "; and 20 more" in told.getvalue()
-    save(plan.ledger.store, plan.slot)
-    show(planned(tmp_path / "study.yaml"), Console(file=told, width=80))
+    save_record(plan.ledger.store, plan.slot)
+    print_changes(planned(tmp_path / "study.yaml"), Console(file=told, width=80))
     # Nothing more was said.
     assert told.getvalue().splitlines() == shown

@@ -10,7 +10,7 @@ import pytest
 from model.epoch_row import EpochRow
 from model.errors import InputError
 from orchestrator.cli import app
-from orchestrator.plan.cost import Estimate, estimate, makespan, refuse_beyond
+from orchestrator.plan.cost import Estimate, estimate_cost, makespan, refuse_above
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.store.ledger import Outcome
 from orchestrator.store.paths import Paths
@@ -47,7 +47,7 @@ def plan_of(study: Path) -> Plan:
 
 
 def test_what_was_never_trained_is_unknown(study: Path) -> None:
-    found = estimate(plan_of(study), at_once=2)
+    found = estimate_cost(plan_of(study), at_once=2)
     assert (found.trials, found.unknown, found.wall_seconds) == (5, 5, 0.0)
     assert found.lines() == [
         "cost unknown for 5 of 5 trials: none like them has been trained in this store"
@@ -56,7 +56,7 @@ def test_what_was_never_trained_is_unknown(study: Path) -> None:
 
 def test_trials_cost_what_those_like_them_took(study: Path) -> None:
     finish(plan_of(study), "finetune", wall=70.0)
-    found = estimate(plan_of(study), at_once=2)
+    found = estimate_cost(plan_of(study), at_once=2)
     # Two finetunings of 2 epochs of 30 s and 10 s beside; the two pretrainings nobody knows.
     assert (found.trials, found.unknown) == (4, 2)
     assert found.worker_hours == pytest.approx(2 * 70 / 3600)
@@ -69,25 +69,25 @@ def test_wall_time_counts_parents_before_children(study: Path) -> None:
     for kind in ("finetune", "pretrain"):
         finish(plan_of(study), kind, wall=60.0)
     # Left: one pretraining, its finetuning, and the finetuning of the one that is done.
-    assert estimate(plan_of(study), at_once=1).wall_seconds == 180
-    assert estimate(plan_of(study), at_once=2).wall_seconds == 120
-    assert estimate(plan_of(study), at_once=9).wall_seconds == 120
+    assert estimate_cost(plan_of(study), at_once=1).wall_seconds == 180
+    assert estimate_cost(plan_of(study), at_once=2).wall_seconds == 120
+    assert estimate_cost(plan_of(study), at_once=9).wall_seconds == 120
 
 
 @pytest.mark.parametrize("change", [{"workers": 2}])
 def test_trials_with_other_workers_say_nothing(study: Path, change: dict[str, Any]) -> None:
     finish(plan_of(study), "finetune", wall=70.0, **change)
-    assert estimate(plan_of(study), at_once=1).unknown == 4
+    assert estimate_cost(plan_of(study), at_once=1).unknown == 4
 
 
 def test_another_network_says_nothing(study: Path, write_study: StudyWriter) -> None:
     finish(plan_of(study), "finetune", wall=70.0)
-    assert estimate(plan_of(write_study(model={"blocks": 2})), at_once=1).unknown == 5
+    assert estimate_cost(plan_of(write_study(model={"blocks": 2})), at_once=1).unknown == 5
 
 
 def test_more_epochs_cost_more(study: Path, write_study: StudyWriter) -> None:
     finish(plan_of(study), "finetune", wall=70.0)
-    longer = estimate(plan_of(write_study(finetune={"epochs": 10})), at_once=1)
+    longer = estimate_cost(plan_of(write_study(finetune={"epochs": 10})), at_once=1)
     # Three finetunings of 10 epochs; the two pretrainings stay unknown.
     assert longer.worker_hours == pytest.approx(3 * (10 * HALF_MINUTE + 10) / 3600)
 
@@ -95,24 +95,24 @@ def test_more_epochs_cost_more(study: Path, write_study: StudyWriter) -> None:
 def test_hours_of_gpus_are_counted_and_refused(study: Path) -> None:
     for kind in ("finetune", "pretrain"):
         finish(plan_of(study), kind, wall=60.0, gpu="a GPU")
-    found = estimate(plan_of(study), at_once=1)
+    found = estimate_cost(plan_of(study), at_once=1)
     assert found.gpu_hours == pytest.approx(180 / 3600)
     assert found.hardware == ("a GPU",)
-    refuse_beyond(found, 0.05)
-    refuse_beyond(found, None)
+    refuse_above(found, 0.05)
+    refuse_above(found, None)
     with pytest.raises(InputError, match=r"--max-gpu-hours 0.04: .* about 0.05 GPU-hours"):
-        refuse_beyond(found, 0.04)
+        refuse_above(found, 0.04)
 
 
 def test_a_limit_refuses_what_nobody_knows(study: Path) -> None:
     with pytest.raises(InputError, match=r"cost of 5 of 5 trials is unknown"):
-        refuse_beyond(estimate(plan_of(study), at_once=1), 1000.0)
+        refuse_above(estimate_cost(plan_of(study), at_once=1), 1000.0)
 
 
 def test_a_finished_study_costs_nothing() -> None:
     nothing = Estimate(0, 0, 0.0, 0.0, 0.0, (), 0, 1)
     assert nothing.lines() == []
-    refuse_beyond(nothing, 0.0)
+    refuse_above(nothing, 0.0)
 
 
 def test_nothing_takes_no_time(study: Path) -> None:

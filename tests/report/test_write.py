@@ -26,7 +26,7 @@ from orchestrator.store.ledger import Ledger
 from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
 from orchestrator.store.store import Store
 from orchestrator.study.file import read_study
-from orchestrator.study.graph import expand
+from orchestrator.study.graph import build_graph
 from orchestrator.study.recipes import arm_cells
 from orchestrator.study.spec import TABLE_1, StudySpec
 from studies import TINY, merged
@@ -46,7 +46,7 @@ def study(**change: Any) -> StudySpec:
 def records(spec: StudySpec) -> Records:
     """Those of a study that has not begun."""
     ledger = Ledger(Store("fsspec+memory://nothing-yet"))
-    return collect(board_of(expand(spec, arm_cells(spec)), ledger), ledger)
+    return collect(board_of(build_graph(spec, arm_cells(spec)), ledger), ledger)
 
 
 def files(folder: Path) -> dict[str, str]:

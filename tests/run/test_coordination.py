@@ -15,7 +15,7 @@ from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.study.graph import expand
+from orchestrator.study.graph import build_graph
 from orchestrator.study.space import expand_space
 from orchestrator.study.spec import StudySpec
 from studies import TINY
@@ -31,7 +31,7 @@ class Run:
         spec = StudySpec.model_validate_json(json.dumps(TINY), strict=True)
         self.ledger = Ledger(Store(str(folder)))
         self.ledger.store.prepare()
-        self.board = Board(expand(spec, expand_space(spec)))
+        self.board = Board(build_graph(spec, expand_space(spec)))
         self.searcher = GraphSearcher(
             self.board, RunCoordinator(self.ledger, Leases(self.ledger.store)), {}
         )

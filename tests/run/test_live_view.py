@@ -15,7 +15,7 @@ from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.store import Store
 from orchestrator.study.file import read_study
-from orchestrator.study.graph import expand
+from orchestrator.study.graph import build_graph
 from orchestrator.study.recipes import Cell, arm_cells
 from studies import StudyWriter
 
@@ -23,7 +23,9 @@ from studies import StudyWriter
 @pytest.fixture
 def board(write_study: StudyWriter) -> Board:
     study = read_study(write_study(space=None, tables=[]))
-    return Board(expand(study, [*arm_cells(study), Cell("masked"), Cell("more", {"model.ffn": 8})]))
+    return Board(
+        build_graph(study, [*arm_cells(study), Cell("masked"), Cell("more", {"model.ffn": 8})])
+    )
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from orchestrator.run.tuner import tune_columns
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
-from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, build_graph
 from orchestrator.study.space import expand_space
 from orchestrator.study.spec import Axis, StudySpec
 from studies import TINY, merged
@@ -160,7 +160,7 @@ class Sweep:
 
     def __init__(self, tmp_path: Path, **change: Any) -> None:
         spec = study(**change)
-        self.graph: TrialGraph = expand(spec, expand_space(spec))
+        self.graph: TrialGraph = build_graph(spec, expand_space(spec))
         self.board = Board(self.graph)
         self.ledger = Ledger(Store(f"fsspec+memory://{tmp_path}"))
         self.ledger.store.prepare()

@@ -18,7 +18,7 @@ from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
 from orchestrator.study.file import read_study
-from orchestrator.study.graph import expand
+from orchestrator.study.graph import build_graph
 from orchestrator.study.space import expand_space
 from studies import StudyWriter
 
@@ -74,7 +74,7 @@ def test_rows_that_cannot_be_read_are_not_passed_on_and_stop_nothing(ledger: Led
 
 def test_labels_show_the_first_cell_of_a_trial(write_study: StudyWriter) -> None:
     study = read_study(write_study(arms=[{"name": "again", "set": {"patch_size": 2}}]))
-    graph = expand(study, expand_space(study))
+    graph = build_graph(study, expand_space(study))
     shown = tune_columns(study, Board(graph))
     assert shown.keys() == graph.trials.keys()
     # Primitives alone, so that Tune's tables and folders stay readable.

@@ -8,7 +8,7 @@ from orchestrator.plan.board import Board
 from orchestrator.run.trial_names import readable_name
 from orchestrator.run.tuner import tune_columns
 from orchestrator.study.file import read_study
-from orchestrator.study.graph import expand
+from orchestrator.study.graph import build_graph
 from orchestrator.study.space import expand_space
 from studies import StudyWriter
 
@@ -37,7 +37,7 @@ def test_a_name_says_what_the_trial_is(values: dict[str, Any], expected: str) ->
 def test_every_trial_of_a_study_has_a_name_of_its_own(write_study: StudyWriter) -> None:
     arms = [{"name": "long", "set": {"pretrain.epochs": 3}}, {"name": "flat", "pretrain": False}]
     study = read_study(write_study(seeds=[0, 1], arms=arms))
-    graph = expand(study, expand_space(study))
+    graph = build_graph(study, expand_space(study))
     shown = tune_columns(study, Board(graph))
     names = [readable_name({"trial_key": key, **shown[key]}) for key in graph.trials]
     assert len(set(names)) == len(graph.trials) == 14

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from model.errors import InputError
 from orchestrator.plan.plan import Plan
-from orchestrator.store.cleanup import delete, delete_ray_files
-from orchestrator.store.inventory import open_store, scan
+from orchestrator.store.cleanup import delete_ray_files, delete_trials
+from orchestrator.store.inventory import open_store, take_inventory
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
-from orchestrator.store.study_registry import forget, record_of, save, slot_for
-from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.store.study_registry import forget_study, record_of, save_record, slot_for
+from orchestrator.study.graph import TrialGraph, build_graph
 from orchestrator.study.recipes import Cell
 from orchestrator.study.spec import StudySpec
 from studies import TINY, StudyWriter
@@ -38,13 +38,13 @@ def test_the_stock_is_what_lies_there(plan: Plan) -> None:
     keys = list(plan.graph.trials)
     for key, state in zip(keys, states, strict=False):  # the fifth trial was never begun
         lay(plan.ledger, plan.graph, key, state)
-    save(plan.ledger.store, plan.slot)
+    save_record(plan.ledger.store, plan.slot)
     # What is no trial is none of ours: not counted, not listed.
     for name in ("trials/backup/x", f"trials/{keys[4]}/notes.txt", "trials/readme.txt"):
         plan.ledger.store.write(name, b"mine")
     plan.ledger.store.write("tune/tiny/tuner.pkl", b"12345")
     plan.ledger.store.write("train/tiny-x/y.json", b"123")
-    inventory = scan(plan.ledger)
+    inventory = take_inventory(plan.ledger)
     assert {t.key: t.state for t in inventory.trials.values()} == dict(
         zip(keys, states, strict=False)
     )
@@ -67,7 +67,7 @@ def test_a_lease_is_live_for_a_minute(plan: Plan, age: float, state: str) -> Non
     key = next(iter(plan.graph.trials))
     lay(plan.ledger, plan.graph, key, "unfinished")
     lease(plan.ledger, key, age)
-    assert scan(plan.ledger).trials[key].state == state
+    assert take_inventory(plan.ledger).trials[key].state == state
 
 
 def test_a_trial_goes_with_what_ray_left_of_it_and_no_other_does(plan: Plan) -> None:
@@ -79,7 +79,7 @@ def test_a_trial_goes_with_what_ray_left_of_it_and_no_other_does(plan: Plan) -> 
                      f"train/tiny-{key}/state.json"):  # fmt: skip
             store.write(name, b"x")
     store.write("tune/tiny/tuner.pkl", b"x")
-    assert delete(plan.ledger, [first]) == ([first], [])
+    assert delete_trials(plan.ledger, [first]) == ([first], [])
     left = {name for folder in ("trials", "tune", "train") for name in store.sizes(folder)}
     assert [name for name in left if first in name] == []
     assert len([name for name in left if second in name and not name.startswith("trials")]) == 3
@@ -93,9 +93,9 @@ def test_ray_files_go_on_request_but_not_under_a_run(plan: Plan) -> None:
     lay(plan.ledger, plan.graph, second, "running")
     plan.ledger.store.write("tune/tiny/tuner.pkl", b"x")
     with pytest.raises(InputError, match=f"in use: trial {second} is being trained"):
-        delete_ray_files(plan.ledger, scan(plan.ledger))
+        delete_ray_files(plan.ledger, take_inventory(plan.ledger))
     lease(plan.ledger, second, age=1000)
-    delete_ray_files(plan.ledger, scan(plan.ledger))
+    delete_ray_files(plan.ledger, take_inventory(plan.ledger))
     assert plan.ledger.store.sizes("tune") == {}
     assert plan.ledger.store.read(Paths.outcome(first))
 
@@ -104,8 +104,8 @@ def test_what_may_not_be_deleted_is_refused_by_name(plan: Plan) -> None:
     used, live, *_ = plan.graph.trials
     lay(plan.ledger, plan.graph, used)
     lay(plan.ledger, plan.graph, live, "running")
-    save(plan.ledger.store, plan.slot)
-    inventory = scan(plan.ledger)
+    save_record(plan.ledger.store, plan.slot)
+    inventory = take_inventory(plan.ledger)
     with pytest.raises(InputError, match=f"trial {used} is used by tiny; --force "):
         inventory.select([used], force=False)
     with pytest.raises(InputError, match=f"no trial '{used[:-1]}' .* nearest: {used}"):
@@ -120,29 +120,29 @@ def test_what_is_asked_for_between_the_choice_and_the_deletion_stays(plan: Plan)
     first, second, third, *_ = plan.graph.trials
     for key in (first, second, third):
         lay(plan.ledger, plan.graph, key, "unfinished")
-    chosen = [trial.key for trial in scan(plan.ledger).unused]
+    chosen = [trial.key for trial in take_inventory(plan.ledger).unused]
     assert len(chosen) == 3
     lease(plan.ledger, first, age=1)
     only = TrialGraph({second: plan.graph.trials[second]}, ())
-    save(plan.ledger.store, replace(plan, graph=only).slot)
+    save_record(plan.ledger.store, replace(plan, graph=only).slot)
     # One is being trained, one is a study's now: the third alone goes.
-    assert delete(plan.ledger, chosen) == ([third], [])
+    assert delete_trials(plan.ledger, chosen) == ([third], [])
     # Force is for what a study uses, not for what is being trained.
-    assert delete(plan.ledger, [first, second], force=True) == ([second], [])
+    assert delete_trials(plan.ledger, [first, second], force=True) == ([second], [])
 
 
 def test_a_removed_cell_leaves_the_study_and_can_be_deleted(write_study: StudyWriter) -> None:
     ran(write_study())
     plan = ran(write_study(space={"patch_size": {"grid": [2]}}))
-    unused = scan(plan.ledger).unused
+    unused = take_inventory(plan.ledger).unused
     # Its two trials stayed until they are deleted, and the others stay after that.
     assert sorted(trial.kind for trial in unused) == ["finetune", "pretrain"]
-    delete(plan.ledger, [trial.key for trial in unused])
-    assert scan(plan.ledger).trials.keys() == plan.graph.trials.keys()
+    delete_trials(plan.ledger, [trial.key for trial in unused])
+    assert take_inventory(plan.ledger).trials.keys() == plan.graph.trials.keys()
     assert planned(write_study(space={"patch_size": {"grid": [2]}})).board.complete
     # A study that is forgotten uses nothing.
-    forget(plan.ledger.store, "tiny")
-    assert len(scan(plan.ledger).unused) == 3
+    forget_study(plan.ledger.store, "tiny")
+    assert len(take_inventory(plan.ledger).unused) == 3
 
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ cell_sets = st.lists(
     max_size=5,
 )  # fmt: skip
 graphs = st.builds(
-    lambda cells, seeds: expand(BASE.model_copy(update={"seeds": tuple(seeds)}), cells),
+    lambda cells, seeds: build_graph(BASE.model_copy(update={"seeds": tuple(seeds)}), cells),
     cell_sets, st.lists(st.integers(0, 2), min_size=1, max_size=2, unique=True),
 )  # fmt: skip
 
@@ -190,7 +190,7 @@ def test_deleting_what_is_unused_takes_nothing_that_a_study_uses(
         everything |= dict.fromkeys(graph.trials, graph)
         if graph is not others:
             study = BASE.model_copy(update={"name": f"study{number}"})
-            save(ledger.store, slot_for(ledger.store, record_of(study, graph)))
+            save_record(ledger.store, slot_for(ledger.store, record_of(study, graph)))
     states = {key: data.draw(st.sampled_from(STATES)) for key in everything}
     for key, state in states.items():
         if state:
@@ -199,7 +199,7 @@ def test_deleting_what_is_unused_takes_nothing_that_a_study_uses(
     used = {key for graph in wanted for key in graph.trials}
     kept = {key: 0 for key, state in states.items() if key in used or state == "running"}
     before = contents(ledger.store, kept)
-    deleted, unknown = delete(ledger, [trial.key for trial in scan(ledger).unused])
+    deleted, unknown = delete_trials(ledger, [trial.key for trial in take_inventory(ledger).unused])
     # Of what is kept every file is as it was, of all else nothing is left.
     assert contents(ledger.store, kept) == before
     assert contents(ledger.store, everything) == before

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.store import leases
-from orchestrator.store.leases import Leases, held
+from orchestrator.store.leases import Leases, is_held
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
 
@@ -69,12 +69,12 @@ def test_one_of_two_runs_gets_it_until_it_lets_go(store: Store) -> None:
     ours, theirs = Leases(store), Leases(store)
     assert ours.take(KEY)
     assert not theirs.take(KEY)
-    assert held(store, KEY)
+    assert is_held(store, KEY)
     # One who never had it cannot let go of it.
     theirs.drop(KEY)
     assert not theirs.take(KEY)
     ours.drop(KEY)
-    assert not held(store, KEY)
+    assert not is_held(store, KEY)
     assert theirs.take(KEY)
     # What is over leaves nothing behind.
     assert len(names(store)) == 1
@@ -155,7 +155,7 @@ def test_a_holder_whose_process_is_gone_is_dead_at_once(store: Store) -> None:
     command = [sys.executable, "-c", program, store.uri, KEY]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.strip() == "True"
-    assert not held(store, KEY)
+    assert not is_held(store, KEY)
     assert Leases(store).take(KEY)
 
 
@@ -199,7 +199,7 @@ def test_clocks_that_differ_a_little_do_no_harm(
 @pytest.mark.parametrize("content", [b"", b"no json", b"[]", b"{}", b'{"at": 5}', b'{"pid": "x"}'])
 def test_a_note_that_is_none_holds_nothing(store: Store, content: bytes) -> None:
     store.write(f"{Paths.leases(KEY)}/0001.json", content)
-    assert not held(store, KEY)
+    assert not is_held(store, KEY)
     assert Leases(store).take(KEY)
 
 

@@ -11,7 +11,7 @@ from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan, with_retries
 from orchestrator.run.driver import drop_unkept
 from orchestrator.store.paths import Paths
-from orchestrator.store.study_registry import save
+from orchestrator.store.study_registry import save_record
 from studies import StudyWriter
 
 POLICIES = ("all", "parents", "none")
@@ -63,7 +63,7 @@ def test_weights_that_a_child_waits_for_stay(write_study: StudyWriter, state: st
         lay(plan.ledger, plan.graph, str(key))
     if state:
         lay(plan.ledger, plan.graph, second.finetune, state)
-    save(plan.ledger.store, plan.slot)
+    save_record(plan.ledger.store, plan.slot)
     end(plan)
     held = plan.ledger.store.sizes(Paths.trials)
     # The second child may yet be trained, with `--retry-failed` if it failed.
@@ -76,7 +76,7 @@ def test_checkpoints_of_what_is_not_done_stay(write_study: StudyWriter) -> None:
     lay(plan.ledger, plan.graph, failed, "failed")
     lay(plan.ledger, plan.graph, unfinished, "unfinished")
     before = plan.ledger.store.sizes(Paths.trials)
-    save(plan.ledger.store, plan.slot)
+    save_record(plan.ledger.store, plan.slot)
     end(plan)
     assert plan.ledger.store.sizes(Paths.trials) == before
 

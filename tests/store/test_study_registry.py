@@ -17,13 +17,13 @@ from orchestrator.store.store import Store
 from orchestrator.store.study_registry import (
     Slot,
     StudyRecord,
-    forget,
-    labels,
-    load,
-    load_all,
+    forget_study,
+    load_record,
+    load_records,
     record_of,
-    save,
+    save_record,
     slot_for,
+    study_labels,
 )
 from studies import StudyWriter
 
@@ -42,10 +42,10 @@ def test_a_note_comes_back_as_it_was_and_the_last_one_counts(
     write_study: StudyWriter, store: Store
 ) -> None:
     first, second = note(planned(write_study())), note(planned(write_study(seeds=[0, 1])))
-    save(store, slot_for(store, first))
-    assert load_all(store) == {"tiny": first}
-    save(store, slot_for(store, second))
-    assert load_all(store) == {"tiny": second}
+    save_record(store, slot_for(store, first))
+    assert load_records(store) == {"tiny": first}
+    save_record(store, slot_for(store, second))
+    assert load_records(store) == {"tiny": second}
     # Every trial that the graph has, parents included: twice the baseline and two cells of two.
     assert len(second.trials) == 10
     assert {trial.parent for trial in second.trials.values()} - {None} <= second.trials.keys()
@@ -59,7 +59,7 @@ def test_a_note_says_nothing_of_places_people_or_machines(
     data: dict[str, Any] = {"source": "folder", "path": str(write_folder(tmp_path / "img", images))}
     data |= dict.fromkeys(("num_classes", "train_per_class", "val_per_class"))
     record = note(planned(write_study(data=data, description="by me")))
-    save(store, slot_for(store, record))
+    save_record(store, slot_for(store, record))
     content = (store.read(Paths.study("tiny")) or b"").decode()
     assert json.loads(content)["trials"]
     words = (str(tmp_path), "img", "by me", socket.gethostname(), os.environ.get("USER", "/root/"))
@@ -73,10 +73,10 @@ def test_another_study_of_the_same_name_keeps_its_note(
     space = {"patch_size": None, "mask_ratio": None, "finetune.optim.lr": {"grid": [0.5]}}
     theirs = note(planned(write_study(space=space, finetune={"epochs": 3})))
     for run in (ours, theirs, ours, theirs):
-        save(store, slot_for(store, run))
+        save_record(store, slot_for(store, run))
     # Neither takes the other's place, however often they run in turn.
-    assert load_all(store) == {"tiny": ours, "tiny~2": theirs}
-    forget(store, "tiny")
+    assert load_records(store) == {"tiny": ours, "tiny~2": theirs}
+    forget_study(store, "tiny")
     # A number is not needed for one alone; what was the second stays where it is.
     assert slot_for(store, theirs) == Slot("tiny~2", theirs, theirs)
     assert slot_for(store, ours) == Slot("tiny", None, ours)
@@ -98,18 +98,18 @@ def test_a_note_that_cannot_be_read_stops_deleting_but_no_run(
 ) -> None:
     store.write(Paths.study("tiny"), content)
     with pytest.raises(InputError, match=r"studies/tiny\.json cannot be read.*forget tiny"):
-        load_all(store)
+        load_records(store)
     now = note(planned(write_study()))
-    save(store, slot_for(store, now))
-    assert load(store, "tiny") == now
+    save_record(store, slot_for(store, now))
+    assert load_record(store, "tiny") == now
 
 
 def test_forgetting_removes_the_note_alone(write_study: StudyWriter, store: Store) -> None:
     now = note(planned(write_study()))
-    save(store, slot_for(store, now))
+    save_record(store, slot_for(store, now))
     store.write("trials/x", b"1")
     with pytest.raises(InputError, match=r"no study 'tony'; remembered: tiny$"):
-        forget(store, "tony")
-    assert forget(store, "tiny") == now
-    assert labels(store) == []
+        forget_study(store, "tony")
+    assert forget_study(store, "tiny") == now
+    assert study_labels(store) == []
     assert store.read("trials/x") == b"1"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from model.config.recipe import FinetuneRecipe, PretrainRecipe
-from orchestrator.study.graph import expand, trial_key
+from orchestrator.study.graph import build_graph, trial_key
 from orchestrator.study.recipes import Cell, arm_cells, cell_recipes
 from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
@@ -111,7 +111,7 @@ def test_equal_pretrainings_are_one_trial() -> None:
         Cell("slow", {"finetune.optim.lr": 0.001}), Cell("fast", {"finetune.optim.lr": 0.1}),
         Cell("again", {"finetune.optim.lr": 0.1}),
     ]  # fmt: skip
-    graph = expand(study(seeds=[0, 1]), (cell for cell in arms))
+    graph = build_graph(study(seeds=[0, 1]), (cell for cell in arms))
     kinds = [trial.kind for trial in graph.trials.values()]
     # For each seed: one pretraining for all three arms, and two different finetunings.
     assert kinds == ["pretrain", "finetune", "finetune"] * 2
@@ -124,7 +124,7 @@ def test_equal_pretrainings_are_one_trial() -> None:
 
 def test_a_parent_stands_before_its_children_and_is_what_they_name() -> None:
     spec = study(seeds=[0, 1])
-    graph = expand(spec, [*arm_cells(spec), Cell("a", {"patch_size": 2}), Cell("b")])
+    graph = build_graph(spec, [*arm_cells(spec), Cell("a", {"patch_size": 2}), Cell("b")])
     order = list(graph.trials)
     for asked in graph.cells:
         # The edge of the graph is the cell's own pretraining; the baseline has none.

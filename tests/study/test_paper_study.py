@@ -13,7 +13,7 @@ from model.data.image_set import ImageSet, split
 from model.training.schedule import learning_rate
 from orchestrator.cli import app
 from orchestrator.study.file import read_study
-from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, build_graph
 from orchestrator.study.space import expand_space
 from orchestrator.study.spec import StudySpec
 
@@ -28,7 +28,7 @@ def study() -> StudySpec:
 
 @pytest.fixture(scope="module")
 def graph(study: StudySpec) -> TrialGraph:
-    return expand(study, expand_space(study))
+    return build_graph(study, expand_space(study))
 
 
 def test_nine_pretrainings_and_ten_finetunings(graph: TrialGraph) -> None:

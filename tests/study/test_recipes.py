@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.study.graph import expand
+from orchestrator.study.graph import build_graph
 from orchestrator.study.recipes import Cell, UnknownField, arm_cells, cell_recipes, set_field
 from orchestrator.study.spec import Scalar, StudyError, StudySpec
 from studies import TINY, merged
@@ -167,7 +167,7 @@ def test_a_field_is_set_where_it_stands_and_nowhere_else() -> None:
 
 def test_a_key_never_changes_by_accident() -> None:
     spec = StudySpec.model_validate({"name": "a", "data": {"source": "synthetic"}})
-    graph = expand(spec, [Cell("base")])
+    graph = build_graph(spec, [Cell("base")])
     # Stores hold these names: when they change, no store's trials are found again. That is right
     # only where a default or a field of the recipe is meant to change.
     assert list(graph.trials) == ["pretrain-30167a29cd47", "finetune-1abf421a5dba"]
@@ -187,9 +187,11 @@ def test_what_does_not_change_a_result_changes_no_key(change: dict[str, Any]) ->
     base = study(arms=[{"name": "one", "set": {"patch_size": 4}}])
     other = study(**{"arms": [{"name": "one", "set": {"patch_size": 4}}], **change})
     # Names, tables, runtime, and defaults that are spelled out: all find the same trials.
-    assert [*expand(other, arm_cells(other)).trials] == [*expand(base, arm_cells(base)).trials]
+    assert [*build_graph(other, arm_cells(other)).trials] == [
+        *build_graph(base, arm_cells(base)).trials
+    ]
 
 
 def test_a_combination_that_no_recipe_allows_names_its_cell() -> None:
     with pytest.raises(StudyError, match="tiny: cell odd: patch_size 3 does not divide"):
-        expand(study(), [Cell("odd", {"patch_size": 3})])
+        build_graph(study(), [Cell("odd", {"patch_size": 3})])

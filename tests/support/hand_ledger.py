@@ -8,7 +8,7 @@ from ledger_entries import DONE, FAILED, checkpoint, rows
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
-from orchestrator.store.study_registry import save
+from orchestrator.store.study_registry import save_record
 from orchestrator.study.graph import TrialGraph
 
 
@@ -45,5 +45,5 @@ def ran(study: Path) -> Plan:
     for key in plan.graph.trials:
         if not plan.ledger.outcome(key):
             lay(plan.ledger, plan.graph, key)
-    save(plan.ledger.store, plan.slot)
+    save_record(plan.ledger.store, plan.slot)
     return planned(study)

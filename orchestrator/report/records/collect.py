@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from orchestrator.plan.board import Board, State
 from orchestrator.report.records.rows import CellRecord, TrialRecord, cell_records, trial_records
-from orchestrator.store.leases import held
+from orchestrator.store.leases import is_held
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS, table_of
 from orchestrator.study.graph import TrialGraph, TrialSpec
@@ -82,7 +82,7 @@ def _identity(trial: TrialSpec) -> dict[str, Any]:
 
 def _ending(key: str, board: Board, ledger: Ledger) -> dict[str, Any]:
     state, outcome = board.states[key], ledger.outcome(key)
-    if state is State.WAITING and held(ledger.store, key):
+    if state is State.WAITING and is_held(ledger.store, key):
         state = State.RUNNING  # in another process than this one
     attempts = len(ledger.attempts(key))
     return {

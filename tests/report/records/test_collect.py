@@ -14,7 +14,7 @@ from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS
 from orchestrator.store.store import Store
-from orchestrator.study.graph import TrialGraph, expand
+from orchestrator.study.graph import TrialGraph, build_graph
 from orchestrator.study.recipes import Cell, arm_cells
 from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
@@ -39,7 +39,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def graph(**change: Any) -> TrialGraph:
     """Baseline, and two pretrainings with a child each."""
     spec = StudySpec.model_validate_json(json.dumps(merged(TINY, change)), strict=True)
-    return expand(spec, [*arm_cells(spec), Cell("two", {"patch_size": 2}), Cell("four", {})])
+    return build_graph(spec, [*arm_cells(spec), Cell("two", {"patch_size": 2}), Cell("four", {})])
 
 
 def keys(of: TrialGraph) -> dict[str, str]:
