@@ -16,8 +16,6 @@ TRAIN = {"executor": "train", "max_concurrent": 1}
 # A baseline, one pretraining and its child.
 SMALL = {"space": {"patch_size": {"grid": [4]}, "mask_ratio": {"grid": [0.5]}}}
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
-
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
@@ -26,6 +24,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     )
 
 
+@pytest.mark.ray
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("runtime", "fault"),
     [

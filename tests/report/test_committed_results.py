@@ -36,6 +36,7 @@ def assert_same_data(ours: Path, theirs: Path) -> None:
         assert mine == pytest.approx(other)
 
 
+@pytest.mark.long
 def test_every_file_is_made_again_from_the_records_alone(folder: Path, tmp_path: Path) -> None:
     write_results(study_of(folder), records_of(folder), tmp_path)
     kept = {path.name for path in folder.iterdir()}

@@ -103,7 +103,6 @@ def sorted_values(curves: Curves) -> Any:
 
 
 @pytest.mark.ray
-@pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_trackers_show_what_the_ledger_holds(
     write_study: StudyWriter, monkeypatch: pytest.MonkeyPatch

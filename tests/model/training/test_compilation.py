@@ -62,7 +62,7 @@ def test_a_study_compiles_twice_and_learns_the_same() -> None:
     assert status(CPU) == "yes"
 
 
-@pytest.mark.parametrize("backward", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backward", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_what_cannot_be_compiled_trains_as_it_is_written(
     backward: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
