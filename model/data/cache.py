@@ -33,6 +33,8 @@ class Source(Protocol):
     is_val: npt.NDArray[np.bool_]
     """(N,)"""
     image_size: int
+    notes: tuple[str, ...]
+    """What a person should know of the images, a line each."""
 
     def blocks(self) -> Iterator[npt.NDArray[np.uint8]]:
         """The images in row order, a few hundred at a time: (n, 3, S, S) uint8."""

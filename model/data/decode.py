@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from model.data.formats import readable_formats
 from model.data.header import read_header, tiff_tags
 from model.data.pixels import DecodeError, to_rgb
 
@@ -16,9 +17,6 @@ DECODER_VERSION = 1
 
 MAX_PIXELS = 64_000_000
 """Larger images are refused before they are unpacked."""
-
-# Only formats that Pillow reads by itself: EPS would start Ghostscript on the file.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF")
 
 
 class Decoded(NamedTuple):
@@ -52,7 +50,7 @@ def decode(data: bytes, side: int) -> Decoded:
     if header.refusal:
         raise DecodeError(header.refusal)
     try:
-        with Image.open(file, formats=_FORMATS) as image:
+        with Image.open(file, formats=readable_formats()) as image:
             _check_size(image)
             image.load()
             rgb, looks_12_bit = to_rgb(_upright(image), header)
@@ -75,7 +73,7 @@ def _reason(error: Exception, file: io.BytesIO) -> str:
         bits, photometric, samples, _ = tiff_tags(file).values()
         form = f"photometric {photometric}, {samples} x {bits or '?'} bits"
         return f"a TIFF in a form that is not read ({form}), or a broken one"
-    return f"not an image in a known format ({', '.join(_FORMATS)})"
+    return f"not an image in a known format ({', '.join(readable_formats())})"
 
 
 def _check_size(image: Image.Image) -> None:

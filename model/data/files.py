@@ -10,13 +10,15 @@ import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from model.data.formats import JPEG_SUFFIXES
 from model.data.header import read_header
+from model.data.unreadable import unreadable
 from model.errors import InputError
 
-JPEG_SUFFIXES = (".jpg", ".jpeg", ".jfif")
 MAX_FILE_BYTES = 256 * 2**20
 """A larger file is refused unread: a small zip may claim members of any size."""
 
@@ -49,7 +51,7 @@ class Files(Protocol):
         """Sorted names of the visible files directly in `folder`."""
 
     def contents(self, names: Sequence[str]) -> list[Content]:
-        """Content of each image file."""
+        """Content of each image file. Raises InputError naming all that cannot be read."""
 
     def read(self, name: str) -> bytes:
         """The whole file. Raises InputError naming it when it cannot be read."""
@@ -68,11 +70,17 @@ def _is_hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX"))
 
 
-def _is_wanted(entry: os.DirEntry[str], want_folders: bool) -> bool:
-    if want_folders or entry.is_dir():
-        return want_folders and entry.is_dir()
+def _file_name(entry: os.DirEntry[str]) -> str | None:
     # Opening a pipe would block. A broken link is kept: reading it reports it.
-    return entry.is_file() or entry.is_symlink()
+    is_file = entry.is_file() or (entry.is_symlink() and not entry.is_dir())
+    return entry.name if is_file else None
+
+
+def _all_readable(path: Path, results: Sequence[Content | str]) -> list[Content]:
+    """The contents, unless one of them is the reason why there is none."""
+    if reasons := [result for result in results if isinstance(result, str)]:
+        raise unreadable(path, reasons, len(results))
+    return [result for result in results if isinstance(result, Content)]
 
 
 class FolderFiles:
@@ -83,17 +91,20 @@ class FolderFiles:
             state = "is not a folder" if path.exists() else "does not exist"
             raise InputError(f"data path {path} {state}")
         self.path = path
+        self._scanned: dict[str, tuple[list[str], list[str]]] = {}
 
-    def _children(self, folder: str, want_folders: bool) -> list[str]:
-        root = self.path / folder
-        if not root.is_dir():
-            return []
-        with os.scandir(root) as entries:
-            names = [entry.name for entry in entries if _is_wanted(entry, want_folders)]
-        return sorted(name for name in names if not _is_hidden(name))
+    def _scan(self, folder: str) -> tuple[list[str], list[str]]:
+        """Sorted names of folders and of files directly in `folder`; read from disk once."""
+        if folder not in self._scanned:
+            root = self.path / folder
+            with os.scandir(root) if root.is_dir() else nullcontext(()) as entries:
+                visible = [entry for entry in entries if not _is_hidden(entry.name)]
+            folders = sorted(entry.name for entry in visible if entry.is_dir())
+            self._scanned[folder] = folders, sorted(filter(None, map(_file_name, visible)))
+        return self._scanned[folder]
 
     def folders(self, folder: str) -> list[str]:
-        names = self._children(folder, want_folders=True)
+        names = self._scan(folder)[0]
         for name in names:
             if not name.isprintable():  # not UTF-8, for example: no record could hold it
                 shown = name.encode(errors="backslashreplace").decode()
@@ -101,20 +112,28 @@ class FolderFiles:
         return names
 
     def files(self, folder: str) -> list[str]:
-        return self._children(folder, want_folders=False)
+        return self._scan(folder)[1]
 
     def contents(self, names: Sequence[str]) -> list[Content]:
         batches = [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]
         with ThreadPoolExecutor(thread_count()) as pool:
-            return [content for batch in pool.map(self._batch, batches) for content in batch]
+            results = [result for batch in pool.map(self._batch, batches) for result in batch]
+        return _all_readable(self.path, results)
 
-    def _batch(self, names: Sequence[str]) -> list[Content]:
+    def _batch(self, names: Sequence[str]) -> list[Content | str]:
         return [self._content(name) for name in names]
 
-    def _content(self, name: str) -> Content:
+    def _content(self, name: str) -> Content | str:
+        """The content, or the reason why it cannot be read."""
+        try:
+            return self._read_content(name)
+        except OSError as error:
+            return f"{name}: {error.strerror}"
+
+    def _read_content(self, name: str) -> Content:
         with (self.path / name).open("rb", buffering=0) as file:
             # No more room than the file needs: many small files are read at once.
-            room = min(os.fstat(file.fileno()).st_size + 1, _CHUNK)
+            room = min(max(os.fstat(file.fileno()).st_size + 1, 4096), _CHUNK)
             head = file.read(room)
             size, crc, tail = len(head), zlib.crc32(head), head[-2:]
             while chunk := file.read(room):
@@ -170,14 +189,18 @@ class ZipFiles:
         return sorted(name for name in self._files.get(folder, ()) if not _is_hidden(name))
 
     def contents(self, names: Sequence[str]) -> list[Content]:
-        return [self._content(name) for name in names]
+        return _all_readable(self.path, [self._content(name) for name in names])
 
-    def _content(self, name: str) -> Content:
+    def _content(self, name: str) -> Content | str:
+        """The content, or the reason why it cannot be read."""
         member = self._members[name]
         if name.lower().endswith(JPEG_SUFFIXES):
             # Not read: no rule but that of a broken file touches a JPEG, and decoding applies it.
             return Content(member.file_size, member.CRC)
-        data = self.read(name)
+        try:
+            data = self.read(name)
+        except InputError as error:
+            return str(error)
         rule = read_header(io.BytesIO(data), data, data[-2:]).rule
         return Content(member.file_size, member.CRC, rule)
 

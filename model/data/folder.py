@@ -1,16 +1,19 @@
 """Any folder of images: `train/<class>/*` with `val/<class>/*`, or `<class>/*` alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from model.config.images import ImageFolder
 from model.data.files import Files
+from model.data.formats import is_image
 from model.data.keyed_random import order
-from model.data.listing import ImageFile, Listing, is_image, make_listing, pick_classes, shorten
+from model.data.listing import ImageFile, Listing, make_listing, pick_classes
+from model.data.skipped import describe_skipped
+from model.data.words import continued, shorten
 from model.errors import InputError
 
 
 def list_images(files: Files, config: ImageFolder) -> Listing:
-    """List the images of the picked classes; other files are ignored.
+    """List the images of the picked classes; other files are noted.
 
     Without a `val` folder, `config.val_fraction` of each class is held out for validation, drawn
     with `config.split_seed`.
@@ -19,65 +22,46 @@ def list_images(files: Files, config: ImageFolder) -> Listing:
         InputError: a class is unknown, without images, or too small to hold any out.
     """
     folders = files.folders("")
+    splits: tuple[str, ...] = ("",)
     if {"train", "val"} <= set(folders):
-        return _list_split(files, config)
-    if "train" in folders and files.folders("train"):
+        splits, classes = ("train", "val"), _classes_of_splits(files, config)
+    elif "train" in folders and files.folders("train"):
         raise InputError(
             f"{files.path} has a train but no val folder; "
             f"give path {files.path / 'train'} to hold out val_fraction of it"
         )
-    picked = pick_classes(folders, config.classes, files.path)
-    images = [image for name in picked for image in _hold_out(files, name, config)]
-    return make_listing(files, picked, images)
+    else:
+        classes = pick_classes(folders, config.classes, files.path)
+    places = [(name, f"{split}/{name}".lstrip("/")) for split in splits for name in classes]
+    notes = describe_skipped(files, places, above=splits)
+    if len(splits) > 1:
+        images = [image for split in splits for image in _of_split(files, split, classes)]
+    else:
+        images = [image for name in classes for image in _hold_out(files, name, config, notes)]
+    return make_listing(files, classes, images, notes)
 
 
-def unread(files: Files, config: ImageFolder) -> str | None:
-    """Describe images that are one folder too deep, on one line; None if there are none."""
-    parts = ("train", "val") if {"train", "val"} <= set(files.folders("")) else ("",)
-    too_deep: dict[str, list[int]] = {}
-    for part in parts:
-        for name in config.classes or files.folders(part):
-            place = f"{part}/{name}".lstrip("/")
-            below = [len(_images(files, f"{place}/{inner}")) for inner in files.folders(place)]
-            if any(below):
-                too_deep[name] = too_deep.get(name, []) + list(filter(None, below))
-    return _describe(too_deep) if too_deep else None
-
-
-def _describe(too_deep: dict[str, list[int]]) -> str:
-    """Number of images in each class's subfolders -> one line."""
-    counts = [count for below in too_deep.values() for count in below]
-    folders, verb = "1 subfolder", "is"
-    if len(counts) > 1:
-        folders, verb = f"{len(counts)} subfolders", "are"
-    images = "1 image" if sum(counts) == 1 else f"{sum(counts)} images"
-    return f"{shorten(list(too_deep), 'class')}: {folders} with {images} {verb} not read"
-
-
-def _images(files: Files, folder: str) -> list[str]:
-    return [name for name in files.files(folder) if is_image(name)]
-
-
-def _list_split(files: Files, config: ImageFolder) -> Listing:
+def _classes_of_splits(files: Files, config: ImageFolder) -> tuple[str, ...]:
     classes = files.folders("train")
     if config.classes is None and (extra := sorted(set(files.folders("val")) - set(classes))):
         raise InputError(f"{files.path / 'val'} has {shorten(extra, 'class')} unknown to train")
-    picked = pick_classes(classes, config.classes, files.path / "train")
-    images = [
-        ImageFile(name, split == "val", image, f"{split}/{name}/{image}")
-        for split in ("train", "val")
-        for name in picked
-        for image in _images(files, f"{split}/{name}")
-    ]
-    return make_listing(files, picked, images)
+    return pick_classes(classes, config.classes, files.path / "train")
 
 
-def _hold_out(files: Files, name: str, config: ImageFolder) -> Iterator[ImageFile]:
-    images = _images(files, name)
+def _of_split(files: Files, split: str, classes: tuple[str, ...]) -> Iterator[ImageFile]:
+    for name in classes:
+        for image in filter(is_image, files.files(f"{split}/{name}")):
+            yield ImageFile(name, split == "val", image, f"{split}/{name}/{image}")
+
+
+def _hold_out(
+    files: Files, name: str, config: ImageFolder, notes: Sequence[str]
+) -> Iterator[ImageFile]:
+    images = list(filter(is_image, files.files(name)))
     if len(images) < 2:
         raise InputError(
             f"{files.path}: class {name} has {len(images)} images; "
-            "at least 2 are needed to hold one out for validation"
+            "at least 2 are needed to hold one out for validation" + continued(notes)
         )
     count = min(max(1, round(len(images) * config.val_fraction)), len(images) - 1)
     # The key names the class: other classes beside it do not change its draw.

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from model.data.decode import DECODER_VERSION
 from model.data.files import Content, Files
+from model.data.words import continued, shorten
 from model.errors import InputError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 FINGERPRINT_DIGITS = 32
 
 
@@ -41,6 +41,8 @@ class Listing:
     class_names: tuple[str, ...]
     """In label order."""
     entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
+    """What a person should know of the images, a line each."""
 
     def fingerprint(self, image_size: int) -> str:
         """32 hex digits over everything that decides the decoded rows; not over paths and dates."""
@@ -58,13 +60,11 @@ def digest(content: Sequence[object]) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:FINGERPRINT_DIGITS]
 
 
-def is_image(name: str) -> bool:
-    """Whether the name has the suffix of an image format that is read."""
-    return name.lower().endswith(IMAGE_SUFFIXES)
-
-
 def make_listing(
-    files: Files, class_names: tuple[str, ...], images: Iterable[ImageFile]
+    files: Files,
+    class_names: tuple[str, ...],
+    images: Iterable[ImageFile],
+    notes: Sequence[str] = (),
 ) -> Listing:
     """Add the contents and sort. Raises InputError for a class without images in either split."""
     label = {name: index for index, name in enumerate(class_names)}
@@ -72,9 +72,10 @@ def make_listing(
     counts = Counter((image.class_name, image.is_val) for image in ordered)
     for is_val, split in ((False, "training"), (True, "validation")):
         if empty := [name for name in class_names if not counts[name, is_val]]:
-            raise InputError(f"{files.path} has no {split} images of {shorten(empty, 'class')}")
+            classes = shorten(empty, "class")
+            raise InputError(f"{files.path} has no {split} images of {classes}{continued(notes)}")
     contents = files.contents([image.file for image in ordered])
-    return Listing(class_names, tuple(map(Entry, ordered, contents)))
+    return Listing(class_names, tuple(map(Entry, ordered, contents)), tuple(notes))
 
 
 def pick_classes(
@@ -95,13 +96,3 @@ def pick_classes(
         twice = next(name for name, count in Counter(picked).items() if count > 1)
         raise InputError(f"data.classes names {twice} more than once")
     return picked
-
-
-def shorten(names: Sequence[str], noun: str) -> str:
-    """`class a`, or `3 classes (a, b, c)`, on one line and with at most five names."""
-    shown = [" ".join(str(name).split()) for name in names[:5]]
-    if len(names) == 1:
-        return f"{noun} {shown[0]}"
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    rest = ", ..." if len(names) > len(shown) else ""
-    return f"{len(names)} {plural} ({', '.join(shown)}{rest})"

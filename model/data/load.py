@@ -14,15 +14,28 @@ from model.config.images import DataConfig, ImageFolder, SyntheticImages, TinyIm
 from model.data import folder, tiny_imagenet
 from model.data.cache import Source, load_or_build
 from model.data.decode import decode
+from model.data.duplicates import describe_duplicates
 from model.data.files import Files, FolderFiles, open_files, thread_count
 from model.data.image_set import ImageSet
 from model.data.listing import Entry, Listing
 from model.data.pixels import DecodeError
 from model.data.synthetic import SyntheticSource
+from model.data.unreadable import unreadable
 from model.errors import InputError
 
 _BLOCK = 512
 """Images decoded before they are written: 6 MiB at 64 pixels."""
+
+
+def survey(config: DataConfig) -> tuple[DataConfig, tuple[str, ...]]:
+    """Find the images, as `resolve` does.
+
+    Returns:
+        The configuration with the fingerprint, and what a person should know of the images, a line
+        each: files that are not read, images in both splits or with two labels.
+    """
+    with _open(config) as source:
+        return config.model_copy(update={"fingerprint": source.fingerprint}), source.notes
 
 
 def resolve(config: DataConfig) -> DataConfig:
@@ -32,8 +45,7 @@ def resolve(config: DataConfig) -> DataConfig:
         InputError: the images are missing, incomplete or laid out differently, a class is unknown
             or without images, or `config.fingerprint` is set and the images have another one.
     """
-    with _open(config) as source:
-        return config.model_copy(update={"fingerprint": source.fingerprint})
+    return survey(config)[0]
 
 
 def load(config: DataConfig, cache: Path) -> ImageSet:
@@ -50,16 +62,6 @@ def load(config: DataConfig, cache: Path) -> ImageSet:
     return load_or_build(cache.expanduser(), fingerprint, partial(_open, config))
 
 
-def unread(config: DataConfig) -> str | None:
-    """Describe images of the study's folder that are not read, on one line; None without any."""
-    if not isinstance(config, ImageFolder):
-        return None
-    try:
-        return folder.unread(FolderFiles(config.path.expanduser()), config)
-    except (OSError, InputError):
-        return None  # `resolve` reports it
-
-
 class _FileSource:
     """Images of files, decoded in threads."""
 
@@ -72,6 +74,7 @@ class _FileSource:
         self.is_val = np.array([image.is_val for image in images], dtype=np.bool_)
         self.image_size = image_size
         self.fingerprint = listing.fingerprint(image_size)
+        self.notes = (*listing.notes, *describe_duplicates(listing.entries))
 
     def blocks(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield blocks. Raises InputError after the last image, naming those that do not decode."""
@@ -83,7 +86,7 @@ class _FileSource:
                 if not failures:
                     yield np.stack([result for result in decoded if not isinstance(result, str)])
         if failures:
-            raise InputError(self._sum_up(failures))
+            raise unreadable(self._files.path, failures, len(self._entries))
 
     def _decode(self, entry: Entry) -> npt.NDArray[np.uint8] | str:
         """Decoded image (3, S, S), or the reason why it does not decode."""
@@ -101,12 +104,6 @@ class _FileSource:
             return f"{entry.image.file}: {error}"
         except InputError as error:
             return str(error)
-
-    def _sum_up(self, failures: list[str]) -> str:
-        shown = "; ".join(" ".join(failure.split()) for failure in failures[:3])
-        rest = "; ..." if len(failures) > 3 else ""
-        total = len(self._entries)
-        return f"{self._files.path}: {len(failures)} of {total} images do not decode: {shown}{rest}"
 
 
 @contextmanager

@@ -36,6 +36,7 @@ class SyntheticSource:
         self._num_train = config.train_per_class + config.dev_per_class
         self._num_val = config.val_per_class
         self.image_size = config.image_size
+        self.notes: tuple[str, ...] = ()
         pairs = [_class_of(label) for label in range(config.num_classes)]
         self.class_names = tuple(f"{pattern} {shape}" for shape, pattern in pairs)
         labels = np.arange(config.num_classes, dtype=np.int64)

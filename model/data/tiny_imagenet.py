@@ -11,7 +11,10 @@ The root may be nested one level, as in the official zip. `test` is ignored: it 
 from collections.abc import Iterator
 
 from model.data.files import Files
-from model.data.listing import ImageFile, Listing, is_image, make_listing, pick_classes, shorten
+from model.data.formats import is_image
+from model.data.listing import ImageFile, Listing, make_listing, pick_classes
+from model.data.skipped import describe_skipped
+from model.data.words import shorten
 from model.errors import InputError
 
 
@@ -29,7 +32,8 @@ def list_images(files: Files, classes: tuple[str, ...] | None = None) -> Listing
     wnids = [word for line in _lines(files, f"{root}wnids.txt") for word in line.split()]
     picked = pick_classes(wnids, classes, files.path)
     images = [*_training(files, root, picked), *_validation(files, root, set(picked))]
-    return make_listing(files, picked, images)
+    places = [(wnid, f"{root}train/{wnid}/images") for wnid in picked]
+    return make_listing(files, picked, images, describe_skipped(files, places))
 
 
 def _find_root(files: Files) -> str:

@@ -31,10 +31,11 @@ def plan(
     """Show which trials a study has and which of them would run. Starts nothing.
 
     --json prints one object: study; warning (why keys are provisional, or
-    null); asked and unique (numbers of trials); states (number of trials in
-    each: cached is done, waiting would run); changed (lines on what an edit of
-    the study changed); trials, each with key, kind, parent, seed, epochs,
-    state, reason, cells, and recipe with --recipes.
+    null); notes (lines on its images, such as files that are not read); asked
+    and unique (numbers of trials); states (number of trials in each: cached is
+    done, waiting would run); changed (lines on what an edit of the study
+    changed); trials, each with key, kind, parent, seed, epochs, state, reason,
+    cells, and recipe with --recipes.
     """
     made = with_retries(make_plan(study, store, data, strict=False))
     cost = estimate_cost(made, at_once or made.study.runtime.max_concurrent or 1)
@@ -49,8 +50,8 @@ def _show(made: Plan, cost: Estimate, recipes: bool) -> None:
     console = Console()
     if made.warning:
         console.print(f"Images not found, so all keys are provisional: {made.warning}\n")
-    if told := made.unread:
-        console.print(told, highlight=False, markup=False)
+    for note in made.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     console.print(_trial_table(made))
     console.print(made.summary, highlight=False)
     print_changes(made, console)

@@ -50,8 +50,8 @@ def run(
     if max_gpu_hours is not None:
         refuse_above(estimate_cost(made, made.study.runtime.max_concurrent or 1), max_gpu_hours)
     console = Console()
-    if told := made.unread:
-        console.print(told, highlight=False, markup=False)
+    for note in made.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     console.print(made.summary, highlight=False)
     print_changes(made, console)
     options = RunOptions(

@@ -14,6 +14,7 @@ def plan_json(plan: Plan, recipes: bool = False) -> dict[str, Any]:
     return {
         "study": plan.study.name,
         "warning": plan.warning,
+        "notes": list(plan.notes),
         "asked": plan.asked,
         "unique": len(plan.graph.trials),
         "states": {state.value: plan.count(state) for state in State if plan.count(state)},

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from model.config.images import DataConfig
-from model.data.load import resolve, unread
+from model.data.load import survey
 from model.errors import InputError
 from orchestrator.plan.board import Board, State, board_of
 from orchestrator.store.ledger import Ledger, Outcome
@@ -29,6 +29,8 @@ class Plan:
     """Why the keys are provisional, if they are."""
     again: dict[str, Outcome] = field(default_factory=dict)
     """Trials that ended and would be trained again, and how they ended; see `with_retries`."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the images, a line each."""
 
     def count(self, state: State) -> int:
         """Trials in a state."""
@@ -55,11 +57,6 @@ class Plan:
     def slot(self) -> Slot:
         """Where the store records the study, and what it asked for when it last ran."""
         return slot_for(self.ledger.store, record_of(self.study, self.graph))
-
-    @property
-    def unread(self) -> str | None:
-        """What a person may take for images of the study that are none of them."""
-        return unread(self.study.data)
 
     @property
     def summary(self) -> str:
@@ -96,11 +93,11 @@ def make_plan(
         expand_space,  # Ray: not needed to say that a study is wrong
     )
 
-    study, warning = _with_images(_located(read_study(path, data)), strict)
+    study, notes, warning = _with_images(_located(read_study(path, data)), strict)
     graph = build_graph(study, expand_space(study))
     ledger = Ledger(Store(store))
     ledger.store.check(existing)
-    return Plan(study, graph, ledger, board_of(graph, ledger), warning)
+    return Plan(study, graph, ledger, board_of(graph, ledger), warning, notes=notes)
 
 
 def with_retries(plan: Plan, retry_failed: bool = False) -> Plan:
@@ -139,10 +136,12 @@ def _located(study: StudySpec) -> StudySpec:
     return study.model_copy(update={"data": study.data.model_copy(update={"path": path})})
 
 
-def _with_images(study: StudySpec, strict: bool) -> tuple[StudySpec, str | None]:
+def _with_images(study: StudySpec, strict: bool) -> tuple[StudySpec, tuple[str, ...], str | None]:
+    """The study with its images' fingerprint, notes on them, and why its keys are provisional."""
     try:
-        return study.model_copy(update={"data": resolve(study.data)}), None
+        data, notes = survey(study.data)
+        return study.model_copy(update={"data": data}), notes, None
     except InputError as error:
         if strict or study.data.source == "synthetic" or study.data.path.exists():
             raise
-        return study, str(error)
+        return study, (), str(error)

@@ -41,7 +41,16 @@ def printer(
 
 def test_a_plan_as_json(printer: Printer) -> None:
     plan = printer.document("plan")
-    assert list(plan) == ["study", "warning", "asked", "unique", "states", "changed", "trials"]
+    assert list(plan) == [
+        "study",
+        "warning",
+        "notes",
+        "asked",
+        "unique",
+        "states",
+        "changed",
+        "trials",
+    ]
     assert (plan["study"], plan["warning"], plan["asked"], plan["unique"]) == ("tiny", None, 5, 5)
     assert (plan["states"], plan["changed"]) == ({"waiting": 5}, [])
     assert [list(trial) for trial in plan["trials"]] == [TRIAL] * 5

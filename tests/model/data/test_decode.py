@@ -9,6 +9,7 @@ from image_files import encode, jpeg
 from PIL import Image
 
 from model.data.decode import decode
+from model.data.formats import readable_formats
 from model.data.pixels import DecodeError
 
 RED = (200, 10, 20)
@@ -61,6 +62,13 @@ def test_exif_orientation_is_honoured() -> None:
 def test_broken_exif_does_not_lose_the_picture() -> None:
     data = encode(Image.new("L", (8, 8), 77), exif=b"Exif\0\0no orientation here")
     assert first_pixel(data) == [77, 77, 77]
+
+
+def test_heic_is_read_where_its_plugin_is_installed() -> None:
+    pytest.importorskip("pillow_heif")
+    assert "HEIF" in readable_formats()
+    off = np.array(first_pixel(encode(Image.new("RGB", (64, 64), RED), "HEIF"))) - RED
+    assert np.abs(off).max() <= 4
 
 
 def png_claiming(width: int, height: int) -> bytes:

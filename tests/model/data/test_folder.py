@@ -11,7 +11,6 @@ from model.config.images import ImageFolder
 from model.data.files import FolderFiles
 from model.data.folder import list_images
 from model.data.listing import Listing
-from model.data.load import unread
 from model.errors import InputError
 
 
@@ -128,24 +127,3 @@ def test_a_pipe_is_not_an_image_and_a_broken_link_is_reported(tmp_path: Path) ->
     assert files.files("a") == ["link.jpg"]
     with pytest.raises(InputError, match=r"a/link\.jpg cannot be read"):
         files.read("a/link.jpg")
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        (images("a", "b"), None),
-        (images("a/deep", count=12), "class a: 1 subfolder with 12 images is not read"),
-        (
-            images("a/x", "a/y", "b/x", "c"),
-            "2 classes (a, b): 3 subfolders with 6 images are not read",
-        ),
-        (images("train/a/x", "val/a"), "class a: 1 subfolder with 2 images is not read"),
-        ({"a/notes/x.txt": b""}, None),
-    ],
-)
-def test_images_too_deep_to_be_read_are_reported(
-    tmp_path: Path, files: dict[str, bytes], message: str | None
-) -> None:
-    path = write_folder(tmp_path, files)
-    assert unread(ImageFolder(source="folder", path=path)) == message
-    assert unread(ImageFolder(source="folder", path=tmp_path / "nowhere")) is None

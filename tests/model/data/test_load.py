@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_a_fingerprint_is_hex_digits_not_a_path() -> None:
         load(SyntheticImages(fingerprint="../../elsewhere"), Path("unused"))
 
 
-def test_undecodable_images_are_counted_and_named(tmp_path: Path) -> None:
+def test_a_few_unreadable_images_are_all_named_in_the_message(tmp_path: Path) -> None:
     files = tiny_imagenet_files()
     names = sorted(name for name in files if name.endswith(".JPEG") and "train" in name)
     for name, data in zip(names, (b"", b"<html>", b"GIF89a", b"\xff\xd8\xff"), strict=False):
@@ -145,12 +146,43 @@ def test_undecodable_images_are_counted_and_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load(tiny(path), tmp_path / "cache")
     message = str(caught.value)
-    assert "4 of 18 images do not decode" in message
+    assert "4 of 18 images cannot be read" in message
     assert "train/n01/images/n01_0.JPEG: the file is empty" in message
-    # The first three of the four, on one line.
-    assert "n01_2.JPEG" in message and "n01_3.JPEG" not in message and "\n" not in message
+    assert all(name in message for name in names[:4]) and "\n" not in message
     # Nothing half-written stays.
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_many_unreadable_images_are_listed_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(module, "_BLOCK", 4)
+    broken = {f"{kind}/{index:02d}.jpg": b"<html>" for kind in "ab" for index in range(9)}
+    whole = {f"{kind}/{index}.png": jpeg(index) for kind in "ab" for index in range(9, 12)}
+    path = write_folder(tmp_path / "set", broken | whole)
+    with pytest.raises(
+        InputError, match=r"18 of 24 images cannot be read: (.*; ){5}\.\.\. "
+    ) as caught:
+        load(ImageFolder(source="folder", path=path), tmp_path / "cache")
+    (listed,) = tmp_path.glob("maskgrid-unreadable-*.txt")
+    assert f"(all of them in {listed})" in str(caught.value)
+    # Every one of them, from every block of decoding, with its reason.
+    lines = listed.read_text().splitlines()
+    assert sorted(line.split(": ")[0] for line in lines) == sorted(broken)
+    assert all("not an image in a known format" in line for line in lines)
+
+
+def test_files_whose_reading_fails_are_named_before_anything_is_decoded(tmp_path: Path) -> None:
+    names = [f"{kind}/{index}.jpg" for kind in "ab" for index in range(3)]
+    path = write_folder(tmp_path / "set", {name: jpeg(seed) for seed, name in enumerate(names)})
+    for name in names[1:3]:
+        (path / name).unlink()
+        # It opens, but a read from its beginning is an input/output error, as of a bad sector.
+        (path / name).symlink_to("/proc/self/mem")
+    expected = r"2 of 6 images cannot be read: a/1\.jpg: Input/output error; a/2\.jpg: Input/output"
+    with pytest.raises(InputError, match=expected):
+        resolve(ImageFolder(source="folder", path=path))
 
 
 def test_damaged_member_of_a_zip_is_named(tmp_path: Path, zipped: Path) -> None:
