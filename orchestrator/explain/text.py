@@ -36,7 +36,7 @@ def _parts(found: Explanation) -> Iterator[tuple[str, RenderableType]]:
     if len({trial.seed for trial in found.trials}) > 1:
         yield "Over seeds", _over_seeds(found.numbers)
     yield from _origins(found.trials)
-    yield "Recipe, where it is not the default (which is the paper's)", _recipe(found.trials)
+    yield "Recipe fields that differ from the default (the paper's)", _recipe(found.trials)
 
 
 def _numbers(numbers: list[Number]) -> Table:
@@ -68,7 +68,7 @@ def _value(metric: str, value: float | None) -> str:
 
 
 def _trials(trials: list[Trial]) -> Table:
-    table = _table("trial", "epochs", "restarts", "in all", "training", "ended, UTC")
+    table = _table("trial", "epochs", "restarts", "total", "training", "ended, UTC")
     for trial in trials:
         table.add_row(
             trial.key,
@@ -107,9 +107,9 @@ def _origin(trial: Trial) -> Iterator[tuple[str, str]]:
     found, data = trial.provenance, trial.recipe["data"]
     yield "images", f"{data['source']}, {data['image_size']} pixels, content {trial.fingerprint}"
     if not found:
-        yield "commit", "known when the trial is done, as are versions and machine"
+        yield "commit", "recorded when the trial is done, as are versions and machine"
         return
-    changed = ", with changes that are not in it" if found.get("dirty") else ""
+    changed = ", with uncommitted changes" if found.get("dirty") else ""
     yield "commit", f"{found['commit']}{changed}" if found.get("commit") else "not recorded"
     versions = {**found.get("versions", {}), "python": found.get("python")}
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -137,7 +137,7 @@ def _recipe(trials: tuple[Trial, ...]) -> RenderableType:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         text = ", ".join(map(str, value))
-        return text if len(text) < 40 else f"{len(value)} of them"
+        return text if len(text) < 40 else f"{len(value)} items"
     return "-" if value is None else str(value)
 
 

@@ -72,8 +72,8 @@ def _check_empty(folder: Path) -> None:
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() or folder.is_symlink():
-        what = "it is not empty" if folder.is_dir() else "it is no folder"
-        raise InputError(f"{folder}: {what}; give a folder that is new or empty")
+        what = "it is not empty" if folder.is_dir() else "it is not a folder"
+        raise InputError(f"{folder}: {what}; choose a new or empty folder")
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -50,6 +50,6 @@ def _work_out(plan: Plan, cache: Path, console: Console) -> None:
     try:
         save_missing_losses(plan, cache)
         if lost := save_missing_pictures(plan, cache):
-            console.print(f"no pictures of {len(lost)} trials: {lost[0]}", markup=False)
+            console.print(f"no pictures for {len(lost)} trials: {lost[0]}", markup=False)
     except (InputError, OSError) as error:
-        console.print(f"yardsticks or pictures are missing: {error}", markup=False)
+        console.print(f"trivial fills or pictures are missing: {error}", markup=False)

@@ -85,7 +85,7 @@ def test_an_explanation_as_json(printer: Printer) -> None:
 
 def test_an_explanation_on_screen(printer: Printer) -> None:
     assert printer.code("explain", "baseline") == 0
-    assert "Recipe, where it is not the default" in printer.capsys.readouterr().out
+    assert "Recipe fields that differ from the default" in printer.capsys.readouterr().out
 
 
 def test_a_cell_that_is_none_is_refused_with_the_choices(printer: Printer) -> None:

@@ -147,11 +147,11 @@ def test_the_screen_says_it_in_80_columns(plan: Plan) -> None:
     assert max(map(len, text.splitlines())) <= 80
     for words in (
         "62.5% epoch 3 (last)", "37.5% epoch 2 (best on dev)", "none yet", "1:02:03", "Diverged: nan",
-        "started from pretrain-", "0123abcd, with changes that are not in it", "torch 2.99",
+        "started from pretrain-", "0123abcd, with uncommitted changes", "torch 2.99",
         "2, on the CPU", "content f00d", "Some CPU", "2026-01-01 11:02",
     ):  # fmt: skip
         assert words in text, words
-    # What the failed trial ran on is not known: it is told apart.
+    # What the failed trial ran on is unknown: it has a part of its own.
     assert text.count("Origin of ") == 2
 
 

@@ -149,7 +149,7 @@ def test_the_card_is_filled_from_the_ledger(ledger: Ledger, tmp_path: Path) -> N
     outcome = ledger.outcome(key)
     assert outcome is not None
     for words in (
-        f"{last.val_loss:.4f}", f"{last.val_accuracy:.1%}", parent, "0123abcd, with changes", "torch 2.99",
+        f"{last.val_loss:.4f}", f"{last.val_accuracy:.1%}", parent, "0123abcd, with uncommitted changes", "torch 2.99",
         "Some CPU", "lr: 0.01", str(outcome.weights_sha256), "guessing | 50.0%",
     ):  # fmt: skip
         assert words in text, words

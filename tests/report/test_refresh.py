@@ -122,7 +122,7 @@ def test_results_are_not_written_over_by_a_store_that_knows_nothing_of_them(
     assert "it has none of the study's trials" in capsys.readouterr().err
     # Another study.
     assert report(monkeypatch, write_study(name="other", space=SPACE)) == 2
-    assert "they are those of study 'tiny'" in capsys.readouterr().err
+    assert "they belong to study 'tiny'" in capsys.readouterr().err
     assert contents(study.parent / "results") == before
 
 
@@ -150,7 +150,7 @@ def test_no_command_writes_into_another_studys_results(
     options = ["--store", str(root / "store"), "--results", str(root / "results")]
     assert call(monkeypatch, command, str(study), *options) == 2
     told = capsys.readouterr().err
-    assert "they are those of study 'tiny', not of " in told
+    assert "they belong to study 'tiny', not to " in told
     assert told.count("\n") == 1
     assert contents(root / "results") == before
 

@@ -20,7 +20,7 @@ from orchestrator.report.tables.fill import FilledTable, Value
 Read = Callable[[Value], float | None]
 KINDS: dict[str, Read] = {
     "this study": lambda value: value.mean,
-    "inpainted, nothing learned": lambda value: value.naive_fill_losses.get("gaussian_fill"),
+    "inpainted (no learning)": lambda value: value.naive_fill_losses.get("gaussian_fill"),
     "the paper": lambda value: value.published,
 }
 """Panels by title, and what each shows of a cell."""

@@ -139,5 +139,5 @@ def _handles(
     handles["dotted: training"] = Line2D([], [], color=GREY, linestyle=":", linewidth=0.8)
     if any(value.naive_fill_losses for value in filled.values):
         mark = Line2D([], [], color=GREY, marker="<", **HOLLOW)
-        handles["right edge: inpainting, nothing learned"] = mark
+        handles["right edge: inpainting (no learning)"] = mark
     return handles

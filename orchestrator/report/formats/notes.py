@@ -21,7 +21,7 @@ def _reading(filled: FilledTable) -> str:
         epoch = "Read at the epoch that is best on the dev images (the last where there are none)"
     seeds = max(value.asked for value in filled.values)
     if seeds == 1:
-        return f"{epoch}; one seed, so that the noise between seeds is not known."
+        return f"{epoch}; one seed, so the noise between seeds is unknown."
     return f"{epoch}; mean ± standard deviation (ddof 1) of {seeds} seeds."
 
 
@@ -31,24 +31,24 @@ def _halves(filled: FilledTable) -> str:
     compared = any(references(filled))
     if not (paper and filled.shows_published) and not compared:
         return ""
-    head = "± of a difference is half of its 95 % interval"
+    head = "± after a difference is half its 95 % interval"
     if max(len(value.results) for value in filled.values) > 1:
-        parts = ["one run more, t over our seeds (minus the paper's)"] if paper else []
+        parts = ["one more run, t over our seeds (minus the paper's)"] if paper else []
         parts += ["paired t over seeds (minus another cell)"] if compared else []
         star = "; * holds after Holm's correction" if compared else ""
         return f"{head}: {', '.join(parts)}{star}."
     if not (filled.is_accuracy and filled.val_images):
-        return "Differences have no interval: of one seed's loss no noise is known."
+        return "Differences have no interval: the noise of a single seed's loss is unknown."
     theirs = f", the paper's of {paper.images:,}" if paper else ""
     images = f"the binomial noise of {filled.val_images:,} images{theirs}"
-    return f"{head}, by {images}; the noise between seeds is not in it."
+    return f"{head}, by {images}; it leaves out the noise between seeds."
 
 
 def _binomial(filled: FilledTable) -> str:
     if not filled.is_accuracy:
         return ""
     if not filled.val_images:
-        return "Binomial error of the accuracies: not known, the records do not count the images."
+        return "Binomial error of the accuracies: unknown, as the records do not count the images."
     shares = [value.mean for value in filled.values if value.mean is not None]
     most = max(statistics.binomial_error(share, filled.val_images) for share in shares)
     return (
@@ -63,12 +63,12 @@ def _best(filled: FilledTable) -> str:
         return ""
     head = f"Best: {name_of(filled, best)}"
     if any(each.difference.n == 1 for each in found):
-        return f"{head}, by one seed, which does not tell cells from the noise between seeds."
+        return f"{head}, on one seed, which cannot separate cells from the noise between seeds."
     closest = max(found, key=lambda each: 1.0 if each.difference.p is None else each.difference.p)
     if closest.holds:
         worst = f"paired t, Holm over all pairs, largest p {closest.p_holm:.2g}"
-        return f"{head}, apart from every other cell ({worst})."
-    return f"{head}, not told apart from {_versus(filled, closest)}"
+        return f"{head}, separated from every other cell ({worst})."
+    return f"{head}, not separated from {_versus(filled, closest)}"
 
 
 def _versus(filled: FilledTable, found: Comparison) -> str:
@@ -77,6 +77,6 @@ def _versus(filled: FilledTable, found: Comparison) -> str:
     p = "" if found.p_holm is None else f", p {found.p_holm:.2g} by Holm over all pairs"
     head = f"{name_of(filled, other)} ({show_difference(filled, found.difference)}{points}{p}): "
     if found.seeds_needed is None:
-        return f"{head}no number of seeds up to {statistics.MOST_SEEDS} can be named that would."
+        return f"{head}even {statistics.MOST_SEEDS} seeds might not separate them."
     more = max(1, found.seeds_needed - found.difference.n)
-    return f"{head}about {more} more seeds would (power {statistics.POWER:g})."
+    return f"{head}about {more} more seeds would separate them (power {statistics.POWER:g})."

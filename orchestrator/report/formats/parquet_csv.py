@@ -41,7 +41,7 @@ def table_schema(filled: FilledTable) -> pa.Schema:
         _column("n", pa.int64(), "seeds", null=False),
         _column("low", pa.float64(), f"{unit}, 95 % bootstrap interval of the mean over seeds"),
         _column("high", pa.float64(), f"{unit}, 95 % bootstrap interval of the mean over seeds"),
-        _column("best", pa.bool_(), "apart from every other cell over seeds", null=False),
+        _column("best", pa.bool_(), "separated from every other cell by seeds", null=False),
         _column("val_images", pa.int64(), "images"),
         _column("binomial_error", pa.float64(), f"{unit}, standard error by the images"),
         _column("published", pa.float64(), unit),
@@ -110,7 +110,7 @@ COMPARISONS = pa.schema(
         _text("test", "what interval and p rest on", null=False),
         _column("seeds_needed", pa.int64(), "seeds in all, power 0.8, level 0.05 by Bonferroni"),
         _column("shared_parent", pa.bool_(), "pairs have one pretraining", null=False),
-        _column("holds", pa.bool_(), "told apart over seeds", null=False),
+        _column("holds", pa.bool_(), "separated by seeds", null=False),
     ],
     metadata={"maskgrid.comparisons": str(VERSION)},
 )

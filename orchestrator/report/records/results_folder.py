@@ -71,11 +71,11 @@ def refuse_another_study(folder: Path, name: str) -> None:
         written: Any = load_yaml((folder / result_files.STUDY).read_text(encoding="utf-8"))
         other = written["name"]
     except (OSError, LookupError, TypeError, ValueError, yaml.YAMLError):
-        return  # nothing is there, or it is damaged, which writing it anew mends
+        return  # nothing is there, or it is damaged, which writing it anew fixes
     if other != name:
         raise InputError(
-            f"results {folder}: they are those of study {other!r}, not of {name!r}; "
-            "give another --results"
+            f"results {folder}: they belong to study {other!r}, not to {name!r}; "
+            "choose another --results"
         )
 
 
@@ -91,7 +91,7 @@ def keep_safe(folder: Path, plan: Plan) -> None:
     if not begun and _has_done(folder):
         raise InputError(
             f"store {plan.ledger.store.name}: it has none of the study's trials, but {folder} has "
-            f"results; `maskgrid report {folder}` makes all again from these"
+            f"results; `maskgrid report {folder}` rebuilds everything from these"
         )
 
 

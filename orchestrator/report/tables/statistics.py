@@ -49,7 +49,7 @@ class Difference:
 PAIRED = "paired t over seeds"
 FLIPS = "sign flips over seeds"
 IMAGES = "two proportions, validation images alone"
-PREDICTION = "one run more, t over seeds"
+PREDICTION = "one more run, t over seeds"
 
 
 def paired(differences: Sequence[float]) -> Difference:

@@ -64,7 +64,7 @@ def verdicts(study: StudySpec, records: Records) -> list[Verdict]:
 def lines(found: Sequence[Verdict]) -> list[str]:
     """One paragraph a verdict; one that says so where there is none."""
     if not found:
-        return ["The study asks about none of the paper's claims."]
+        return ["This study tests none of the paper's claims."]
     return [f"{v.outcome}: {v.claim} {v.words} ({v.statistic})" for v in found]
 
 
@@ -85,7 +85,7 @@ def loss_grows(blocks: Blocks) -> Verdict:
     sizes = ", ".join(f"{size}x{size}" for size in blocks.sizes)
     seeds = blocks.by_seed
     behind = (
-        f"{_count(len(seeds), 'block')}, one a seed, mean over mask ratios; patch sizes {sizes}"
+        f"{_count(len(seeds), 'block')}, one per seed, mean over mask ratios; patch sizes {sizes}"
     )
     if words := _untested(len(blocks.sizes), len(seeds)):
         return Verdict(LOSS_GROWS, None, f"{_steps(blocks)} {words}", f"no test; {behind}")
@@ -99,10 +99,10 @@ def loss_grows(blocks: Blocks) -> Verdict:
 def _untested(sizes: int, seeds: int) -> str:
     """Why there is no test; empty where there is one."""
     if sizes < 3:
-        return "To test it takes three patch sizes."
+        return "A test needs three patch sizes."
     if seeds == 0:
-        return "To test it takes two seeds with a result at every patch size."
-    return "One seed does not tell that from the noise between seeds." if seeds == 1 else ""
+        return "A test needs two seeds with a result at every patch size."
+    return "One seed cannot separate that from the noise between seeds." if seeds == 1 else ""
 
 
 def _steps(blocks: Blocks) -> str:
@@ -114,12 +114,12 @@ def _loss_verdict(blocks: Blocks, p: float, grows: bool) -> tuple[bool | None, s
     if falls := blocks.confirmed_falls():
         return False, f"The seeds confirm that it falls at {falls[0]}."
     if p >= ALPHA:
-        return None, "Noise could explain such an order."
+        return None, "Noise could explain this order."
     if not grows:
-        return False, "Noise does not explain that it falls."
+        return False, "Noise does not explain the fall."
     if min(blocks.rises) <= 0 or not blocks.all_known:
         return None, "Noise does not explain the trend; growth at every ratio is not shown."
-    return True, "Noise does not explain such an order."
+    return True, "Noise does not explain this order."
 
 
 def pretraining_helps(filled: FilledTable, pairs: Sequence[Pair]) -> Verdict:

@@ -38,10 +38,10 @@ def texts(axes: Axes) -> list[str]:
 
 def test_a_loss_stands_beside_the_papers_and_what_needs_no_learning() -> None:
     found = panels("heatmap_table_1")
-    assert [*found] == ["this study", "inpainted, nothing learned", "the paper"]
+    assert [*found] == ["this study", "inpainted (no learning)", "the paper"]
     ours = [1 - number(name, 0, "pretrain", EPOCHS_ASKED) for name in LAST.values()]
     np.testing.assert_allclose(shown(found["this study"]).ravel(), ours)
-    np.testing.assert_allclose(shown(found["inpainted, nothing learned"]), 0.1)
+    np.testing.assert_allclose(shown(found["inpainted (no learning)"]), 0.1)
     paper = TABLES["terentiev-2024/table-1"].cells
     np.testing.assert_allclose(shown(found["the paper"]).ravel(), [paper[at] for at in LAST])
     # In words as in the table, row by row.

@@ -25,9 +25,9 @@ def test_markdown_is_a_titled_table_with_its_notes() -> None:
         "| --- | ---: | ---: |\n"
         "| alone | 25.0% |  |\n"
         "| 2x2 | 50.0% | failed |\n\n"
-        "- Read at the last epoch; one seed, so that the noise between seeds is not known.\n"
-        "- Binomial error of the accuracies: not known, the records do not count the images.\n"
-        "- Best: 2x2 at 20 %, by one seed, which does not tell cells from the noise between seeds.\n"
+        "- Read at the last epoch; one seed, so the noise between seeds is unknown.\n"
+        "- Binomial error of the accuracies: unknown, as the records do not count the images.\n"
+        "- Best: 2x2 at 20 %, on one seed, which cannot separate cells from the noise between seeds.\n"
     )
 
 

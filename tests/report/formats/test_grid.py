@@ -200,7 +200,10 @@ def test_a_reconstruction_loss_stands_above_what_costs_no_learning() -> None:
     found = records([cell(4, 0.2, 0.0185, 0.0205)], "val_loss", **plain)
     first, *_, last = sections(fill_table(TABLE_1, found))
     # Our own first, then black, mean colour and Gaussian, in the same arrangement.
-    assert (first.title, last.title) == (TABLE_1.title, "Nothing learned, same images and masks")
+    assert (first.title, last.title) == (
+        TABLE_1.title,
+        "Trivial fills (no learning), same images and masks",
+    )
     assert last.body == [
         ["black, 4x4", "0.0900"], ["mean colour, 4x4", "0.0400"], ["Gaussian inpainting, 4x4", "0.0200"],
     ]  # fmt: skip

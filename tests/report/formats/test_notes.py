@@ -30,17 +30,17 @@ def test_the_epoch_and_the_seeds_are_told() -> None:
 def test_the_binomial_error_is_that_of_the_studys_own_images() -> None:
     # By hand: sqrt(.25 .75 / 500) = 1.94 points.
     assert "on 500 validation images: up to 1.9 points" in below([BASELINE], val_images=500)
-    assert "not known" in below([BASELINE])
+    assert "unknown" in below([BASELINE])
     assert "Binomial" not in below([cell(2, 0.2, 0.1)], TABLE_1)
 
 
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        (SEEDS, "Best: 2x2 at 20 %, apart from every other cell (paired t, Holm over all pairs, largest p 0.0033)."),
-        ([*SEEDS, cell(4, 0.2, 0.40, 0.41, 0.43)], "Best: 4x4 at 20 %, not told apart from 2x2 at 20 % (-0.3 ± 3.8 points, p 1 by Holm over all pairs): about "),
-        ([*SEEDS, cell(4, 0.2, 0.41, 0.41, 0.41)], "no number of seeds up to 1000 can be named"),
-        ([BASELINE, cell(2, 0.2, 0.9)], "by one seed, which does not tell"),
+        (SEEDS, "Best: 2x2 at 20 %, separated from every other cell (paired t, Holm over all pairs, largest p 0.0033)."),
+        ([*SEEDS, cell(4, 0.2, 0.40, 0.41, 0.43)], "Best: 4x4 at 20 %, not separated from 2x2 at 20 % (-0.3 ± 3.8 points, p 1 by Holm over all pairs): about "),
+        ([*SEEDS, cell(4, 0.2, 0.41, 0.41, 0.41)], "even 1000 seeds might not separate them"),
+        ([BASELINE, cell(2, 0.2, 0.9)], "on one seed, which cannot separate"),
     ],
 )  # fmt: skip
 def test_the_best_is_named_with_what_its_lead_rests_on(cells: object, words: str) -> None:
@@ -51,13 +51,13 @@ def test_how_many_more_seeds_would_tell_is_said() -> None:
     close = cell(4, 0.2, 0.39, 0.42, 0.40)
     # Beyond the three there are; all three pairs share the level.
     more = (seeds_needed([-0.01, 0.0, -0.01], tests=3) or 0) - 3
-    assert f"about {more} more seeds would (power 0.8)" in below([*SEEDS, close])
+    assert f"about {more} more seeds would separate them (power 0.8)" in below([*SEEDS, close])
 
 
 def test_what_half_an_interval_is_made_of_is_told() -> None:
     published = TABLE_2.model_copy(update={"published": "terentiev-2024/table-2"})
     assert "binomial noise of 500 images, the paper's of 10,000" in below([cell(2, 0.2, 0.4)], published, val_images=500)  # fmt: skip
     assert "paired t over seeds (minus another cell)" in below(SEEDS)
-    assert "one run more, t over our seeds (minus the paper's)" in below(SEEDS, published)
+    assert "one more run, t over our seeds (minus the paper's)" in below(SEEDS, published)
     losses = TABLE_1.model_copy(update={"published": "terentiev-2024/table-1"})
-    assert "of one seed's loss no noise is known" in below([cell(2, 0.2, 0.02)], losses)
+    assert "the noise of a single seed's loss is unknown" in below([cell(2, 0.2, 0.02)], losses)

@@ -48,9 +48,9 @@ def p_of(blocks: Blocks) -> float:
 @pytest.mark.parametrize(
     ("sizes", "seeds", "words"),
     [
-        (2, 3, "takes three patch sizes."),
-        (3, 0, "takes two seeds with a result at every patch size."),
-        (3, 1, "One seed does not tell that from the noise between seeds."),
+        (2, 3, "needs three patch sizes."),
+        (3, 0, "needs two seeds with a result at every patch size."),
+        (3, 1, "One seed cannot separate that from the noise between seeds."),
     ],
 )
 def test_what_cannot_be_tested_says_why(sizes: int, seeds: int, words: str) -> None:

@@ -78,7 +78,7 @@ def test_on_the_papers_own_numbers_and_three_seeds_its_first_claim_holds() -> No
     # Three seeds in order: one of 6 ** 3 arrangements, counted on both sides.
     assert found and found.holds is True
     assert "6 of 6 steps" in found.words
-    assert "L = 42, two-sided p = 0.0093; 3 blocks, one a seed" in found.statistic
+    assert "L = 42, two-sided p = 0.0093; 3 blocks, one per seed" in found.statistic
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_on_the_papers_own_numbers_and_three_seeds_its_first_claim_holds() -> No
         (ordered([[0.1, 0.3, 0.2], [0.2, 0.1, 0.3], [0.3, 0.2, 0.1]]), None, "could explain"),
         # Two seeds: one of 6 ** 2 arrangements on each side is p = 0.056.
         (ordered([row[:2] for row in THREE_UP]), None, "2 of 2 steps from one patch size to the next. Noise could explain"),
-        (ordered(UP, UP, UP), None, "6 of 6 steps from one patch size to the next. One seed does not tell"),
-        (ordered(UP[::-1], UP[::-1]), None, "0 of 4 steps from one patch size to the next. One seed does not tell"),
+        (ordered(UP, UP, UP), None, "6 of 6 steps from one patch size to the next. One seed cannot separate"),
+        (ordered(UP[::-1], UP[::-1]), None, "0 of 4 steps from one patch size to the next. One seed cannot separate"),
         (ordered(UP, UP, [["waiting"], [0.1], [0.2]]), None, "4 of 4"),
-        (ordered([["running"], [0.1], [0.2]]), None, "takes two seeds with a result at every patch size"),
-        ({(2, 0.2): ["running"], (4, 0.2): ["waiting"]}, None, "takes three patch sizes"),
+        (ordered([["running"], [0.1], [0.2]]), None, "needs two seeds with a result at every patch size"),
+        ({(2, 0.2): ["running"], (4, 0.2): ["waiting"]}, None, "needs three patch sizes"),
     ],
 )  # fmt: skip
 def test_the_order_must_stand_out_of_the_noise_between_seeds(
@@ -108,7 +108,7 @@ def test_a_seed_is_one_block_however_many_ratios_it_has() -> None:
     many, few = ordered(THREE_UP, THREE_UP, THREE_UP), ordered(THREE_UP)
     # Not L = 126 of nine blocks: what one seed does by chance, it does at all of its ratios.
     assert {found.statistic for losses in (many, few) if (found := loss(losses))} == {
-        "Page's L = 42, two-sided p = 0.0093; 3 blocks, one a seed, mean over mask ratios; "
+        "Page's L = 42, two-sided p = 0.0093; 3 blocks, one per seed, mean over mask ratios; "
         "patch sizes 2x2, 4x4, 8x8"
     }
     # Two ratios that grow by less than the third falls: the mean falls.
