@@ -1,7 +1,6 @@
-"""Pictures to look at: a few validation images as each finished pretraining restores them."""
+"""Pictures: a few validation images as each finished pretraining restores them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -13,28 +12,25 @@ from orchestrator.store.ledger import DamagedError, Ledger
 from orchestrator.store.schemas import SAMPLES, table_of
 from orchestrator.study.graph import TrialSpec
 
-if TYPE_CHECKING:  # torch, which a finished study does not need
-    pass
-
 
 def save_missing_pictures(plan: Plan, cache: Path) -> list[str]:
     """Work out the pictures of every finished pretraining that has none yet.
 
     Returns:
-        Why trials have none: one line for each whose weights are lost.
+        Reasons why trials have none: one line for each whose weights are lost.
 
     Raises:
         InputError: the images cannot be read.
     """
-    lost = []
+    reasons = []
     for key, trial in plan.graph.trials.items():
         done = plan.board.states[key] in (State.DONE, State.CACHED)
         if done and trial.kind == "pretrain" and plan.ledger.samples(key) is None:
             try:
                 plan.ledger.save_samples(key, _samples(trial, plan.ledger, cache))
             except DamagedError as error:
-                lost.append(str(error))
-    return lost
+                reasons.append(str(error))
+    return reasons
 
 
 def _samples(trial: TrialSpec, ledger: Ledger, cache: Path) -> pa.Table:

@@ -21,7 +21,7 @@ from orchestrator.study.spec import Scalar, Table
 
 @dataclass(frozen=True)
 class Number:
-    """What one table reads from one trial."""
+    """One number that a table reads from one trial."""
 
     table: str
     title: str
@@ -48,7 +48,7 @@ class Trial:
     """Every cell of the study that uses the trial."""
     state: str
     reason: str | None
-    """Why it failed or was skipped."""
+    """Reason why it failed or was skipped."""
     epochs: int
     epochs_done: int
     restarts: int
@@ -65,7 +65,7 @@ class Trial:
     differs: dict[str, Any]
     """Recipe fields, by path, that are not the default, which is the paper's."""
     defaults: dict[str, Any]
-    """What the default is there; None where there is no such field."""
+    """The defaults of those fields; None where there is no such field."""
     recipe: dict[str, Any]
     """The whole recipe, without the place of the images."""
 
@@ -77,7 +77,7 @@ class Explanation:
     study: str
     cell: str
     values: dict[str, Scalar]
-    """What the cell changes, by axis or recipe field."""
+    """Fields that the cell changes, by axis or path, and their values."""
     numbers: tuple[Number, ...]
     trials: tuple[Trial, ...]
 
@@ -93,21 +93,21 @@ def explain(plan: Plan, text: str) -> Explanation:
         InputError: the text means no cell; see `find_cell`.
     """
     plan = replace(plan, board=board_now(plan.graph, plan.ledger))
-    asked = find_cell(plan.graph, text)
-    cell = asked[0].cell
-    keys = [key for one in asked for key in one.keys]
+    trials_of_cell = find_cell(plan.graph, text)
+    cell = trials_of_cell[0].cell
+    keys = [key for one in trials_of_cell for key in one.keys]
     return Explanation(
         study=plan.study.name,
         cell=cell.name,
         values=dict(cell.values),
-        numbers=tuple(_numbers(plan, asked)),
+        numbers=tuple(_numbers(plan, trials_of_cell)),
         trials=tuple(_trial(plan, key) for key in dict.fromkeys(keys)),
     )
 
 
-def _numbers(plan: Plan, asked: list[CellTrials]) -> Iterator[Number]:
+def _numbers(plan: Plan, seeds: list[CellTrials]) -> Iterator[Number]:
     for table in plan.study.tables:
-        for one in asked:
+        for one in seeds:
             if key := one.key(table.kind):
                 yield _number(plan, table, one.seed, key)
 

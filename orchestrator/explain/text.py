@@ -16,27 +16,27 @@ from orchestrator.study.durations import clock
 from orchestrator.study.metrics import METRICS
 
 
-def show(found: Explanation, console: Console, recipes: bool = False) -> None:
+def show(explanation: Explanation, console: Console, recipes: bool = False) -> None:
     """Print an explanation; `recipes` adds every recipe in full."""
-    console.print(Text(f"{found.study}: {found.cell}", style="bold"))
-    for title, content in _parts(found):
+    console.print(Text(f"{explanation.study}: {explanation.cell}", style="bold"))
+    for title, content in _parts(explanation):
         console.print(Text(f"\n{title}", style="bold"))
         console.print(Padding(content, (0, 0, 0, 2), expand=False), highlight=False)
     if recipes:
-        for trial in found.trials:
+        for trial in explanation.trials:
             console.print(Text(f"\nRecipe of {trial.key}", style="bold"))
             console.print(Text(json.dumps(trial.recipe, indent=2)))
 
 
-def _parts(found: Explanation) -> Iterator[tuple[str, RenderableType]]:
-    for seed in dict.fromkeys(trial.seed for trial in found.trials):
-        numbers = [number for number in found.numbers if number.seed == seed]
-        trials = [trial for trial in found.trials if trial.seed == seed]
+def _parts(explanation: Explanation) -> Iterator[tuple[str, RenderableType]]:
+    for seed in dict.fromkeys(trial.seed for trial in explanation.trials):
+        numbers = [number for number in explanation.numbers if number.seed == seed]
+        trials = [trial for trial in explanation.trials if trial.seed == seed]
         yield f"Seed {seed}", Group(_numbers(numbers), "", _trials(trials), *_notes(trials))
-    if len({trial.seed for trial in found.trials}) > 1:
-        yield "Over seeds", _over_seeds(found.numbers)
-    yield from _origins(found.trials)
-    yield "Recipe fields that differ from the default (the paper's)", _recipe(found.trials)
+    if len({trial.seed for trial in explanation.trials}) > 1:
+        yield "Over seeds", _over_seeds(explanation.numbers)
+    yield from _origins(explanation.trials)
+    yield "Recipe fields that differ from the default (the paper's)", _recipe(explanation.trials)
 
 
 def _numbers(numbers: list[Number]) -> Table:
@@ -82,7 +82,7 @@ def _trials(trials: list[Trial]) -> Table:
 
 
 def _notes(trials: list[Trial]) -> Iterator[Text]:
-    """What few trials have to be told of."""
+    """Remarks that only some trials need."""
     for trial in trials:
         if trial.reason:
             yield Text(f"{trial.key}: {trial.reason}", style="red")
@@ -93,7 +93,7 @@ def _notes(trials: list[Trial]) -> Iterator[Text]:
 
 
 def _origins(trials: tuple[Trial, ...]) -> Iterator[tuple[str, Table]]:
-    """Where trials ran, those of the same origin together."""
+    """Origins of the trials, those of the same origin together."""
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
         facts = json.dumps([trial.fingerprint, trial.provenance], sort_keys=True)
@@ -104,19 +104,19 @@ def _origins(trials: tuple[Trial, ...]) -> Iterator[tuple[str, Table]]:
 
 
 def _origin(trial: Trial) -> Iterator[tuple[str, str]]:
-    found, data = trial.provenance, trial.recipe["data"]
+    origin, data = trial.provenance, trial.recipe["data"]
     yield "images", f"{data['source']}, {data['image_size']} pixels, content {trial.fingerprint}"
-    if not found:
+    if not origin:
         yield "commit", "recorded when the trial is done, as are versions and machine"
         return
-    changed = ", with uncommitted changes" if found.get("dirty") else ""
-    yield "commit", f"{found['commit']}{changed}" if found.get("commit") else "not recorded"
-    versions = {**found.get("versions", {}), "python": found.get("python")}
+    changed = ", with uncommitted changes" if origin.get("dirty") else ""
+    yield "commit", f"{origin['commit']}{changed}" if origin.get("commit") else "not recorded"
+    versions = {**origin.get("versions", {}), "python": origin.get("python")}
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
-    yield "machine", f"{found.get('cpu')} ({found.get('machine')}, {found.get('system')})"
-    yield "workers", f"{found.get('workers')}, on {found.get('gpu') or 'the CPU'}"
-    if "compiled" in found:
-        yield "compiled", found["compiled"]
+    yield "machine", f"{origin.get('cpu')} ({origin.get('machine')}, {origin.get('system')})"
+    yield "workers", f"{origin.get('workers')}, on {origin.get('gpu') or 'the CPU'}"
+    if "compiled" in origin:
+        yield "compiled", origin["compiled"]
 
 
 def _recipe(trials: tuple[Trial, ...]) -> RenderableType:

@@ -23,7 +23,7 @@ def export(ledger: Ledger, text: str, folder: Path, cache: Path) -> str:
 
     Args:
         text: the trial's key, or the beginning of it.
-        folder: must not exist, or be empty; where it cannot be written, nothing is left of it.
+        folder: must not exist, or be empty; where writing fails, nothing of it remains.
         cache: decoded images, which know the names of the classes.
 
     Raises:
@@ -57,7 +57,7 @@ def export(ledger: Ledger, text: str, folder: Path, cache: Path) -> str:
 
 
 def export_config(recipe: Recipe, weights: Mapping[str, Tensor], cache: Path) -> ExportConfig:
-    """What a loader must know of a trial."""
+    """Everything that a loader must know about a trial."""
     shared = {"kind": recipe.kind, "image_size": recipe.data.image_size, "model": recipe.model}
     if isinstance(recipe, PretrainRecipe):
         colour = tuple(weights["colour"].tolist()) if "colour" in weights else None
@@ -77,7 +77,7 @@ def _check_empty(folder: Path) -> None:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    store, made = Store(str(folder)), not folder.exists()
+    store, is_new = Store(str(folder)), not folder.exists()
     try:
         for name, content in files.items():
             store.write(name, content)
@@ -85,6 +85,6 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         if folder.is_dir():
             for name in files:
                 (folder / name).unlink(missing_ok=True)
-            if made:
+            if is_new:
                 folder.rmdir()
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from None

@@ -19,7 +19,7 @@ _SOURCES = {
     "tiny-imagenet": "Tiny ImageNet",
     "folder": "Images from a folder",
 }
-_YARDSTICKS = {
+_FILLS = {
     "zero_fill": "hidden pixels left black",
     "mean_fill": "hidden pixels in the mean colour of the others",
     "gaussian_fill": "hidden pixels blurred in from the others",
@@ -116,22 +116,20 @@ def _input(config: ExportConfig) -> str:
     )
 
 
-def _results(
-    spec: TrialSpec, classes: int | None, last: EpochRow, yardsticks: dict[str, float]
-) -> str:
+def _results(spec: TrialSpec, classes: int | None, last: EpochRow, fills: dict[str, float]) -> str:
     what = "cross-entropy, nats"
     if isinstance(spec.recipe, PretrainRecipe):
         what = f"L1 in [0, 1] over {spec.recipe.train.loss_region} pixels"
-    found = [
+    measures = [
         (f"validation loss ({what})", f"{last.val_loss:.4f}"),
         ("validation accuracy", _share(last.val_accuracy)),
         ("for comparison: guessing", classes and _share(1 / classes)),
         ("dev loss", None if last.dev_loss is None else f"{last.dev_loss:.4f}"),
         ("dev accuracy", _share(last.dev_accuracy)),
-        *((f"for comparison: {_YARDSTICKS[name]}", f"{v:.4f}") for name, v in yardsticks.items()),
+        *((f"for comparison: {_FILLS[name]}", f"{v:.4f}") for name, v in fills.items()),
     ]
     after = f"After the last epoch ({last.epoch}), whose weights these are:"
-    return f"{after}\n\n{_rows(('measure', 'value'), found)}"
+    return f"{after}\n\n{_rows(('measure', 'value'), measures)}"
 
 
 def _images(data: DataConfig, last: EpochRow, config: ExportConfig) -> str:
@@ -144,7 +142,7 @@ def _images(data: DataConfig, last: EpochRow, config: ExportConfig) -> str:
 
 
 def _recipes(ledger: Ledger, spec: TrialSpec) -> str:
-    # Where the images lay is nobody else's business.
+    # The path of the images stays private.
     own = spec.recipe.public()
     text = f"```yaml\n{to_yaml(own)}```"
     if spec.parent is None:
@@ -155,10 +153,10 @@ def _recipes(ledger: Ledger, spec: TrialSpec) -> str:
 
 
 def _origin(spec: TrialSpec, outcome: Outcome, attempts: int) -> str:
-    found = outcome.provenance
-    versions = {**found.get("versions", {}), "python": found.get("python")}
-    changed = ", with uncommitted changes" if found.get("dirty") else ""
-    commit = found.get("commit")
+    origin = outcome.provenance
+    versions = {**origin.get("versions", {}), "python": origin.get("python")}
+    changed = ", with uncommitted changes" if origin.get("dirty") else ""
+    commit = origin.get("commit")
     return _rows(
         ("what", "value"),
         [
@@ -166,9 +164,9 @@ def _origin(spec: TrialSpec, outcome: Outcome, attempts: int) -> str:
             ("started from", spec.parent),
             ("commit of maskgrid", f"{commit}{changed}" if commit else None),
             ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
-            ("processor", found.get("cpu")),
-            ("GPU", found.get("gpu") or "none"),
-            ("workers", found.get("workers")),
+            ("processor", origin.get("cpu")),
+            ("GPU", origin.get("gpu") or "none"),
+            ("workers", origin.get("workers")),
             ("seconds from start to end", outcome.wall_seconds and f"{outcome.wall_seconds:.0f}"),
             ("restarts", max(0, attempts - 1)),
             ("finished", outcome.finished_at),
@@ -189,8 +187,8 @@ def _limits(config: ExportConfig) -> str:
 
 
 def _rows(header: tuple[str, str], rows: Iterable[tuple[str, Any]]) -> str:
-    known = [(name, value) for name, value in rows if value is not None]
-    return "\n".join(f"| {name} | {value} |" for name, value in [header, ("---", "---"), *known])
+    shown = [(name, value) for name, value in rows if value is not None]
+    return "\n".join(f"| {name} | {value} |" for name, value in [header, ("---", "---"), *shown])
 
 
 def _share(value: float | None) -> str | None:

@@ -26,11 +26,11 @@ def write_and_print(
     """Write a study's records and tables as they stand; print tables and verdicts, return these.
 
     Args:
-        unhurried: also work out what the tables can do without.
+        unhurried: also work out fills and pictures, which the tables can do without.
         redraw: also draw anew what no new record has changed.
     """
     if unhurried:
-        _work_out(plan, cache, console)
+        _save_analyses(plan, cache, console)
     records = collect(plan.board, plan.ledger)
     return print_written(plan.study, records, results, console, redraw)
 
@@ -45,11 +45,11 @@ def print_written(
     return written.verdicts
 
 
-def _work_out(plan: Plan, cache: Path, console: Console) -> None:
-    """What the tables can do without: yardsticks of the losses, and pictures."""
+def _save_analyses(plan: Plan, cache: Path, console: Console) -> None:
+    """Work out what tables can do without: losses of trivial fills, and pictures."""
     try:
         save_missing_losses(plan, cache)
-        if lost := save_missing_pictures(plan, cache):
-            console.print(f"no pictures for {len(lost)} trials: {lost[0]}", markup=False)
+        if reasons := save_missing_pictures(plan, cache):
+            console.print(f"no pictures for {len(reasons)} trials: {reasons[0]}", markup=False)
     except (InputError, OSError) as error:
         console.print(f"trivial fills or pictures are missing: {error}", markup=False)

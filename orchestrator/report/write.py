@@ -1,4 +1,4 @@
-"""The results folder: a study's records and what they say; nobody ever reads half a file."""
+"""The results folder: a study's records, and what is made of them; written whole or not at all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def prepare(folder: Path) -> Store:
 
 @dataclass(frozen=True)
 class Written:
-    """What a study's records say, as it was written."""
+    """Tables and verdicts as they were written."""
 
     tables: tuple[ArrangedTable, ...]
     """The study's tables, in their order."""
@@ -84,7 +84,7 @@ def _write(store: Store, files: Mapping[str, bytes]) -> None:
 
 
 def _recorded(study: StudySpec, records: Records) -> dict[str, bytes]:
-    """What everything else is made from."""
+    """The records, which everything else is made from."""
     tables = {
         result_files.TRIALS: records.trials, result_files.EPOCHS: records.epochs,
         result_files.CELLS: records.cells,
@@ -95,7 +95,7 @@ def _recorded(study: StudySpec, records: Records) -> dict[str, bytes]:
 
 
 def _texts(written: Written) -> dict[str, bytes]:
-    """What the records say, as data and as text."""
+    """Tables, comparisons and verdicts, as data and as text."""
     files = {
         f"{table.name}.{ending}": content
         for table in written.tables
@@ -119,7 +119,7 @@ def _figures(study: StudySpec, records: Records, written: Written) -> dict[str, 
 
 
 def results_as_json(study: StudySpec, folder: Path) -> dict[str, Any]:
-    """What was written: `study`, `tables` by name (in long form, one object a cell),
+    """The written results: `study`, `tables` by name (in long form, one object a cell),
     `comparisons` and `verdicts`."""
     return {
         "study": study.name,

@@ -113,7 +113,7 @@ def panels(filled: FilledTable, curves: Curves) -> list[Group]:
 
 
 def looks_of(filled: FilledTable) -> dict[str, Look]:
-    """How each name is drawn: alike in all figures of a table."""
+    """Looks of each name, the same in all figures of a table."""
     looks = {BASE: BASELINE}
     arms = [name for name, _ in outside(filled).cells if name != BASE]
     for names in (columns(filled), arms):
@@ -125,18 +125,18 @@ def handles_of(
     groups: Iterable[Group], curves: Curves, kind: str, metric: str, looks: Mapping[str, Look]
 ) -> dict[str, Line2D]:
     """Legend entries of the lines drawn, with what must be known to read them."""
-    found: dict[str, list[Line]] = {}
+    drawn: dict[str, list[Line]] = {}
     for name, value in (cell for group in groups for cell in group.cells):
         if line := curves.line(value.cell, kind, metric):
-            found.setdefault(name, []).append(line)
-    counts = {name: _seeds(lines) for name, lines in found.items()}
+            drawn.setdefault(name, []).append(line)
+    counts = {name: _seeds(lines) for name, lines in drawn.items()}
     handles = {}
-    for name, lines in found.items():
+    for name, lines in drawn.items():
         notes = [counts[name]] if len(set(counts.values())) > 1 else []
         notes += [] if all(line.done for line in lines) else ["unfinished"]
         words = f"{name} ({', '.join(notes)})" if notes else name
         handles[words] = _handle(looks[name])
-    if any(line.seeds[1] > 1 for lines in found.values() for line in lines):
+    if any(line.seeds[1] > 1 for lines in drawn.values() for line in lines):
         same = f" ({counts.popitem()[1]})" if len(set(counts.values())) == 1 else ""
         band = Line2D([], [], color=GREY, alpha=0.3, linewidth=5)
         handles[f"band: ± 1 SD of seeds{same}"] = band
@@ -161,17 +161,17 @@ def _handle(looks: Look) -> Line2D:
 
 
 def _published(axes: Axes, group: Group, looks: Mapping[str, Look]) -> dict[str, Line2D]:
-    known = [(name, value.published) for name, value in group.cells if value.published]
-    for name, published in known:
+    published_cells = [(name, value.published) for name, value in group.cells if value.published]
+    for name, published in published_cells:
         hollow(axes, published, looks[name].colour, looks[name].marker)
     mark = Line2D([], [], color=GREY, marker="o", **HOLLOW)
-    return {"right edge: the paper, last epoch": mark} if known else {}
+    return {"right edge: the paper, last epoch": mark} if published_cells else {}
 
 
 def _highest(filled: FilledTable, curves: Curves) -> float:
     """Top of the accuracy axis of all of a table's figures, so that they compare."""
-    found = [0.0, *(value.published or 0.0 for value in filled.values)]
+    heights = [0.0, *(value.published or 0.0 for value in filled.values)]
     for value in filled.values:
         if line := curves.line(value.cell, filled.table.kind, filled.table.metric):
-            found.append(float(np.max(line.mean + np.nan_to_num(line.sd))))
-    return min(1.02, 1.08 * max(found)) or 1.0
+            heights.append(float(np.max(line.mean + np.nan_to_num(line.sd))))
+    return min(1.02, 1.08 * max(heights)) or 1.0

@@ -1,4 +1,4 @@
-"""A table as a heat map, beside what the paper has and what needs no learning."""
+"""A table as a heat map, beside the paper's and that of a trivial fill."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,15 +51,15 @@ class Grid:
     base: Value | None
 
     @property
-    def known(self) -> list[Value]:
+    def values(self) -> list[Value]:
         """The cells there are, the baseline included."""
-        found = [value for row in self.cells for value in row if value]
-        return found + ([self.base] if self.base else [])
+        inside = [value for row in self.cells for value in row if value]
+        return inside + ([self.base] if self.base else [])
 
     def numbers(self, read: Read) -> npt.NDArray[np.float64]:
         """(rows, columns); NaN where there is no value."""
-        found = [[read(value) if value else None for value in row] for row in self.cells]
-        return np.array(found, np.float64).reshape(len(self.rows), len(self.columns))
+        numbers = [[read(value) if value else None for value in row] for row in self.cells]
+        return np.array(numbers, np.float64).reshape(len(self.rows), len(self.columns))
 
     def show(self, number: float) -> str:
         """A number as the tables print it."""
@@ -114,8 +114,8 @@ def heatmap(filled: FilledTable, unit: str) -> Iterator[Drawing]:
 
 def _scale(grid: Grid, kinds: Sequence[str]) -> Scale:
     """Colours of all panels: the better a value, the brighter."""
-    found = [KINDS[kind](value) for kind in kinds for value in grid.known]
-    numbers = [number for number in found if number is not None]
+    values = [KINDS[kind](value) for kind in kinds for value in grid.values]
+    numbers = [number for number in values if number is not None]
     higher_is_better = grid.filled.table.measure.better == "higher"
     colours = colormaps["viridis" if higher_is_better else "viridis_r"]
     return Scale(colours, min(numbers), max(numbers))

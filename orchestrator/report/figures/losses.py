@@ -67,8 +67,8 @@ def losses(filled: FilledTable, curves: Curves, unit: str) -> Iterator[Drawing]:
 
 def learning_rates(curves: Curves, cells: list[str]) -> Iterator[Drawing]:
     """The learning rate of each epoch's last step, a panel for each kind of trial."""
-    found = {kind: _rates(curves, cells, kind) for kind in KINDS}
-    kinds = [kind for kind in KINDS if found[kind]]
+    rates = {kind: _rates(curves, cells, kind) for kind in KINDS}
+    kinds = [kind for kind in KINDS if rates[kind]]
     if not kinds:
         return
 
@@ -78,7 +78,7 @@ def learning_rates(curves: Curves, cells: list[str]) -> Iterator[Drawing]:
         handles: dict[str, Line2D] = {}
         for axes, kind in zip(grid.flat, kinds, strict=True):
             axes.set_title(KINDS[kind])
-            for line, names in found[kind]:
+            for line, names in rates[kind]:
                 others = f" and {len(names) - 1} more" if len(names) > 1 else ""
                 looks = look(len(handles))
                 handles[f"{KINDS[kind]}: {names[0]}{others}"] = plot(axes, line, looks)
@@ -95,20 +95,20 @@ def learning_rates(curves: Curves, cells: list[str]) -> Iterator[Drawing]:
 
 def _rates(curves: Curves, cells: list[str], kind: str) -> list[tuple[Line, list[str]]]:
     """The learning rates that differ, each with the cells that had it."""
-    found: list[tuple[Line, list[str]]] = []
+    rates: list[tuple[Line, list[str]]] = []
     lines = {cell: curves.line(cell, kind, "learning_rate") for cell in cells}
     longest = sorted(cells, key=lambda cell: -len(line.epochs) if (line := lines[cell]) else 0)
     for cell in longest:
         if not (line := lines[cell]):
             continue
-        for other, names in found:
+        for other, names in rates:
             # The rates of a trial that is still running are the beginning of its fellows'.
             if line.mean.tolist() == other.mean[: len(line.mean)].tolist():
                 names.append(cell)
                 break
         else:
-            found.append((line, [cell]))
-    return found
+            rates.append((line, [cell]))
+    return rates
 
 
 def _panel(axes: Axes, group: Group, curves: Curves, kind: str, looks: dict[str, Look]) -> None:
@@ -124,12 +124,12 @@ def _panel(axes: Axes, group: Group, curves: Curves, kind: str, looks: dict[str,
 
 def _limits(groups: list[Group], curves: Curves, kind: str) -> tuple[float, float]:
     """Bottom and top of all panels; only the training loss of fresh weights may pass the top."""
-    found: list[float] = []
+    shown: list[float] = []
     for value in (value for group in groups for _, value in group.cells):
         for metric, first in (("val_loss", 0), ("train_loss", 1)):
             if line := curves.line(value.cell, kind, metric):
-                found += line.mean[first:].tolist()
-    return 0.0 if kind == "pretrain" else 0.9 * min(found), 1.05 * max(found)
+                shown += line.mean[first:].tolist()
+    return 0.0 if kind == "pretrain" else 0.9 * min(shown), 1.05 * max(shown)
 
 
 def _handles(

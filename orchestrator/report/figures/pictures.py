@@ -35,8 +35,8 @@ class Pictures:
     def of(self, cell: str) -> list[Sample]:
         """The samples of the cell's first seed that has any, pictures as (S, S, 3) uint8."""
         for key in self._curves.keys(cell, "pretrain"):
-            if found := self._found.get(key):
-                return [_decoded(row) for row in found]
+            if samples := self._found.get(key):
+                return [_decoded(row) for row in samples]
         return []
 
 
@@ -48,10 +48,10 @@ def masking(filled: FilledTable, pictures: Pictures) -> Iterator[Drawing]:
     grid = grid_of(filled)
     if not grid:
         return
-    found = [[pictures.of(value.cell) if value else [] for value in row] for row in grid.cells]
-    if not (chosen := _brightest([samples for row in found for samples in row])):
+    samples_of = [[pictures.of(value.cell) if value else [] for value in row] for row in grid.cells]
+    if not (chosen := _brightest([samples for row in samples_of for samples in row])):
         return
-    cells = [[_masked(samples, chosen["sample"]) for samples in row] for row in found]
+    cells = [[_masked(samples, chosen["sample"]) for samples in row] for row in samples_of]
     if len({picture.tobytes() for row in cells for picture in row if picture is not None}) < 2:
         return
 
@@ -77,10 +77,10 @@ def reconstructions(filled: FilledTable, pictures: Pictures) -> Iterator[Drawing
     """Masked, restored and original images, a figure for each row of the table and its arms."""
     index = 0
     for group in (*rows(filled), outside(filled)):
-        having = [(name, found) for name, v in group.cells if (found := pictures.of(v.cell))]
-        for first in range(0, len(having), _PAIRS):
+        cells = [(name, samples) for name, v in group.cells if (samples := pictures.of(v.cell))]
+        for first in range(0, len(cells), _PAIRS):
             index += 1
-            some = having[first : first + _PAIRS]
+            some = cells[first : first + _PAIRS]
             name = f"reconstructions_{index}_{group.slug}"
             words = f"Validation images masked, restored and original: {group.name}"
             yield Drawing(name, words, partial(_restored, some, group.name))
@@ -98,7 +98,7 @@ def show(axes: Axes, picture: Picture | None) -> None:
 
 def _restored(cells: Sequence[tuple[str, list[Sample]]], title: str) -> Figure:
     samples = cells[0][1]
-    columns = [column for name, found in cells for column in _columns(name, found)]
+    columns = [column for name, pictures in cells for column in _columns(name, pictures)]
     columns.append(("original", [sample["original"] for sample in samples]))
     # A narrow column of nothing after each pair holds the pairs apart.
     widths = [_GAP if not pictures else 1.0 for _, pictures in columns]

@@ -25,17 +25,17 @@ _SERIES = 9  # lines that can still be told apart
 
 def arms(filled: FilledTable, unit: str, chance: float | None) -> Iterator[Drawing]:
     """Every cell outside the grid: each seed a ring, their mean a dot with one deviation."""
-    found = [(name, value) for name, value in outside(filled).cells if value.results]
-    if not any(name != BASE for name, _ in found):
+    cells = [(name, value) for name, value in outside(filled).cells if value.results]
+    if not any(name != BASE for name, _ in cells):
         return
 
     def draw() -> Figure:
-        names = [wrapped(name, COLUMN / 2) for name, _ in found]
+        names = [wrapped(name, COLUMN / 2) for name, _ in cells]
         each = max(0.22, 0.13 * line_count(names))
-        figure = Figure(figsize=(COLUMN, each * len(found) + 0.6))
+        figure = Figure(figsize=(COLUMN, each * len(cells) + 0.6))
         axes = figure.subplots()
         handles: dict[str, object] = {}
-        for place, (_, value) in enumerate(found):
+        for place, (_, value) in enumerate(cells):
             spread = value.sd
             handles["mean" if spread is None else "mean ± 1 SD"] = axes.errorbar(
                 [value.mean or 0.0], [place], xerr=spread, fmt="D", color=COLOURS[0], capsize=2.5,
@@ -46,8 +46,8 @@ def arms(filled: FilledTable, unit: str, chance: float | None) -> Iterator[Drawi
                     value.results, [place] * len(value.results), "o", color=GREY, markersize=4.5,
                     fillstyle="none",
                 )  # fmt: skip
-        axes.set_yticks(range(len(found)), names)
-        axes.set(xlabel=unit, ylim=(len(found) - 0.5, -0.5), xlim=(0, None))
+        axes.set_yticks(range(len(cells)), names)
+        axes.set(xlabel=unit, ylim=(len(cells) - 0.5, -0.5), xlim=(0, None))
         axes.margins(x=0.05)
         if filled.is_accuracy:
             axes.xaxis.set_major_formatter(percent())
@@ -61,12 +61,12 @@ def arms(filled: FilledTable, unit: str, chance: float | None) -> Iterator[Drawi
 
 def along(filled: FilledTable, unit: str) -> Iterator[Drawing]:
     """Cells of random axes: the metric along the axis of more values, a series for each other's."""
-    found = [value for value in filled.values if value.row is not None and value.results]
+    shown = [value for value in filled.values if value.row is not None and value.results]
     table = filled.table
-    axes_of = {table.rows: [v.row for v in found], table.columns: [v.column for v in found]}
+    axes_of = {table.rows: [v.row for v in shown], table.columns: [v.column for v in shown]}
     series, steps = sorted(axes_of, key=lambda name: len(ordered(axes_of[name])))
     numbers = all(isinstance(value, int | float) for value in axes_of[steps])
-    if not found or grid_of(filled) or not numbers or len(ordered(axes_of[series])) > _SERIES:
+    if not shown or grid_of(filled) or not numbers or len(ordered(axes_of[series])) > _SERIES:
         return
 
     def draw() -> Figure:
@@ -74,7 +74,7 @@ def along(filled: FilledTable, unit: str) -> Iterator[Drawing]:
         axes = figure.subplots()
         handles: dict[str, object] = {}
         for index, kind in enumerate(ordered(axes_of[series])):
-            cells = zip(axes_of[series], axes_of[steps], found, strict=True)
+            cells = zip(axes_of[series], axes_of[steps], shown, strict=True)
             points = sorted((step, v.mean or 0.0, v.sd or 0.0) for k, step, v in cells if k == kind)
             xs, means, sds = zip(*points, strict=True)
             looks = look(index)

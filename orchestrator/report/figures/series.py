@@ -1,4 +1,4 @@
-"""What the figures draw, as numbers: which cells stand together, and their metrics by epoch."""
+"""Numbers behind the figures: cells that are drawn together, and their metrics by epoch."""
 
 import re
 from collections.abc import Sequence
@@ -38,12 +38,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Line:
-    """A metric by epoch: the mean over the seeds that have come so far."""
+    """A metric by epoch: the mean over the seeds that have reached it."""
 
     epochs: npt.NDArray[np.int64]
     mean: npt.NDArray[np.float64]
     sd: npt.NDArray[np.float64]
-    """ddof 1; NaN where fewer than two seeds have come."""
+    """ddof 1; NaN where fewer than two seeds have reached it."""
     seeds: tuple[int, int]
     """Fewest and most seeds at an epoch."""
     done: bool
@@ -72,17 +72,19 @@ class Curves:
         if not of_cell:
             return None
         rows = self._epochs.select(["epoch", metric]).take(np.concatenate(of_cell)).drop_null()
-        found: dict[int, list[float]] = {}
+        by_epoch: dict[int, list[float]] = {}
         for epoch, value in zip(*(column.to_pylist() for column in rows.columns), strict=True):
-            found.setdefault(epoch, []).append(value)
-        if not found:
+            by_epoch.setdefault(epoch, []).append(value)
+        if not by_epoch:
             return None
-        epochs = sorted(found)
-        counts = [len(found[epoch]) for epoch in epochs]
-        spread = [np.std(v, ddof=1) if len(v) > 1 else np.nan for v in map(found.get, epochs) if v]
+        epochs = sorted(by_epoch)
+        counts = [len(by_epoch[epoch]) for epoch in epochs]
+        spread = [
+            np.std(v, ddof=1) if len(v) > 1 else np.nan for v in map(by_epoch.get, epochs) if v
+        ]
         return Line(
             epochs=np.array(epochs, np.int64),
-            mean=np.array([np.mean(found[epoch]) for epoch in epochs]),
+            mean=np.array([np.mean(by_epoch[epoch]) for epoch in epochs]),
             sd=np.array(spread, np.float64),
             seeds=(min(counts), max(counts)),
             done=all(self._trials[key].state == "done" for key in keys),
@@ -114,8 +116,8 @@ def outside(filled: FilledTable) -> Group:
 
 def columns(filled: FilledTable) -> list[str]:
     """Names of the table's columns, in order."""
-    found = ordered(value.column for value in filled.values if value.row is not None)
-    return [named(filled, filled.table.columns, column) for column in found]
+    values = ordered(value.column for value in filled.values if value.row is not None)
+    return [named(filled, filled.table.columns, column) for column in values]
 
 
 def named(filled: FilledTable, name: str, value: Scalar) -> str:

@@ -1,4 +1,4 @@
-"""Figures that lie in a results folder from an earlier report, told from other people's files."""
+"""Figures that lie in a results folder from an earlier report, distinguished from other files."""
 
 import html
 import io
@@ -31,10 +31,10 @@ def stale_files(store: Store, drawn: set[str]) -> Iterator[str]:
 
 
 def _svg_title(content: bytes) -> str | None:
-    found = _TITLE.search(content)
-    if not found or any(mark in content for mark in _SIGNED):
+    title = _TITLE.search(content)
+    if not title or any(mark in content for mark in _SIGNED):
         return None
-    return html.unescape(found[1].decode(errors="replace"))
+    return html.unescape(title[1].decode(errors="replace"))
 
 
 def _png_title(content: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""How every figure looks, and its bytes: sizes, type, and colours that everyone can tell apart."""
+"""Style of every figure, and its bytes: sizes, type, and colours that everyone can distinguish."""
 
 import io
 import textwrap
@@ -24,7 +24,7 @@ class Drawing:
     name: str
     """File name without its ending."""
     title: str
-    """What it shows, in a sentence; stands in the files as their title."""
+    """Its content in a sentence; the title in the files."""
     draw: Callable[[], Figure]
 
 
@@ -84,13 +84,13 @@ def legend(figure: Figure, handles: Mapping[str, Any], columns: int) -> None:
     """
     words = [wrapped(name) for name in handles]
     while True:
-        made = figure.legend(
+        drawn = figure.legend(
             list(handles.values()), words, loc="outside lower center", ncols=columns
         )
-        box = made.get_window_extent()
+        box = drawn.get_window_extent()
         if columns == 1 or box.width <= figure.bbox.width:
             break
-        made.remove()
+        drawn.remove()
         columns -= 1
     figure.set_figheight(figure.get_figheight() + box.height / figure.dpi)
 

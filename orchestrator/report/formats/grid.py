@@ -100,9 +100,9 @@ def grid(filled: FilledTable, show: Show) -> Grid:
     at = {(value.row, value.variant, value.column): value for value in inside}
     for row in ordered(value.row for value in inside):
         for variant in dict.fromkeys(value.variant for value in inside if value.row == row):
-            found = [at.get((row, variant, column)) for column in columns]
+            cells = [at.get((row, variant, column)) for column in columns]
             name = ", ".join(filter(None, (filled.label(table.rows, row), variant)))
-            body.append([name, *(show(v) if v else "" for v in found)])
+            body.append([name, *(show(v) if v else "" for v in cells)])
     return header, body
 
 
@@ -132,17 +132,17 @@ def show_value(filled: FilledTable, value: float) -> str:
     return filled.table.measure.show(value)
 
 
-def show_difference(filled: FilledTable, found: Difference) -> str:
+def show_difference(filled: FilledTable, difference: Difference) -> str:
     """A difference with half of its interval: `+4.7 ± 1.4` points, or of losses."""
     scale, digits = (100, 1) if filled.is_accuracy else (1, 4)
-    half = "" if found.half is None else f" ± {scale * found.half:.{digits}f}"
-    return f"{round(scale * found.mean, digits) + 0.0:+.{digits}f}{half}"  # never -0.0
+    half = "" if difference.half is None else f" ± {scale * difference.half:.{digits}f}"
+    return f"{round(scale * difference.mean, digits) + 0.0:+.{digits}f}{half}"  # never -0.0
 
 
 def _interval(filled: FilledTable) -> Show:
     def show(value: Value) -> str:
-        found = bootstrap(value.results)
-        return " to ".join(show_value(filled, end) for end in found) if found else ""
+        ends = bootstrap(value.results)
+        return " to ".join(show_value(filled, end) for end in ends) if ends else ""
 
     return show
 
@@ -156,8 +156,8 @@ def _published(filled: FilledTable) -> Show:
 
 def _minus_paper(filled: FilledTable) -> Show:
     def show(value: Value) -> str:
-        found = beside_paper(filled, value)
-        return show_difference(filled, found) if found else ""
+        difference = beside_paper(filled, value)
+        return show_difference(filled, difference) if difference else ""
 
     return show
 
@@ -171,10 +171,10 @@ def references(filled: FilledTable) -> tuple[list[Comparison], list[Comparison]]
 
 
 def _minus(filled: FilledTable, comparisons: list[Comparison]) -> Show:
-    found = {each.cell: each for each in comparisons}
+    by_cell = {each.cell: each for each in comparisons}
 
     def show(value: Value) -> str:
-        if (each := found.get(value.cell)) is None:
+        if (each := by_cell.get(value.cell)) is None:
             return ""
         return show_difference(filled, each.difference) + (" *" if each.holds else "")
 

@@ -1,4 +1,4 @@
-"""What one must know to read a table: epoch, seeds, noise, and whether the best is the best."""
+"""Notes that a table needs to be read right: epoch, seeds, noise, and whether the best is best."""
 
 from orchestrator.report.formats.grid import name_of, references, show_difference
 from orchestrator.report.tables import statistics
@@ -11,22 +11,22 @@ def notes(filled: FilledTable) -> list[str]:
     """Sentences to stand below a table; none below a table without a result."""
     if not any(value.by_seed for value in filled.values):
         return []
-    found = [_reading(filled), _halves(filled), _binomial(filled), _best(filled)]
-    return [sentence for sentence in found if sentence]
+    sentences = [_reading(filled), _halves(filled), _binomial(filled), _best(filled)]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _reading(filled: FilledTable) -> str:
     epoch = "Read at the last epoch"
     if filled.table.select == "best_on_dev":
         epoch = "Read at the epoch that is best on the dev images (the last where there are none)"
-    seeds = max(value.asked for value in filled.values)
+    seeds = max(value.requested for value in filled.values)
     if seeds == 1:
         return f"{epoch}; one seed, so the noise between seeds is unknown."
     return f"{epoch}; mean ± standard deviation (ddof 1) of {seeds} seeds."
 
 
 def _halves(filled: FilledTable) -> str:
-    """What the ± of differences is made of; empty where there are none."""
+    """The meaning of the ± after differences; empty where there are none."""
     paper = TABLES[filled.table.published] if filled.table.published else None
     compared = any(references(filled))
     if not (paper and filled.shows_published) and not compared:
@@ -58,25 +58,29 @@ def _binomial(filled: FilledTable) -> str:
 
 
 def _best(filled: FilledTable) -> str:
-    found, best = against_best(filled), best_of(filled)
-    if best is None or not found:
+    comparisons, best = against_best(filled), best_of(filled)
+    if best is None or not comparisons:
         return ""
     head = f"Best: {name_of(filled, best)}"
-    if any(each.difference.n == 1 for each in found):
+    if any(each.difference.n == 1 for each in comparisons):
         return f"{head}, on one seed, which cannot separate cells from the noise between seeds."
-    closest = max(found, key=lambda each: 1.0 if each.difference.p is None else each.difference.p)
+    closest = max(
+        comparisons, key=lambda each: 1.0 if each.difference.p is None else each.difference.p
+    )
     if closest.holds:
         worst = f"paired t, Holm over all pairs, largest p {closest.p_holm:.2g}"
         return f"{head}, separated from every other cell ({worst})."
     return f"{head}, not separated from {_versus(filled, closest)}"
 
 
-def _versus(filled: FilledTable, found: Comparison) -> str:
-    [other] = [value for value in filled.values if value.cell == found.cell]
+def _versus(filled: FilledTable, comparison: Comparison) -> str:
+    [other] = [value for value in filled.values if value.cell == comparison.cell]
     points = " points" if filled.is_accuracy else ""
-    p = "" if found.p_holm is None else f", p {found.p_holm:.2g} by Holm over all pairs"
-    head = f"{name_of(filled, other)} ({show_difference(filled, found.difference)}{points}{p}): "
-    if found.seeds_needed is None:
+    p = "" if comparison.p_holm is None else f", p {comparison.p_holm:.2g} by Holm over all pairs"
+    head = (
+        f"{name_of(filled, other)} ({show_difference(filled, comparison.difference)}{points}{p}): "
+    )
+    if comparison.seeds_needed is None:
         return f"{head}even {statistics.MOST_SEEDS} seeds might not separate them."
-    more = max(1, found.seeds_needed - found.difference.n)
+    more = max(1, comparison.seeds_needed - comparison.difference.n)
     return f"{head}about {more} more seeds would separate them (power {statistics.POWER:g})."

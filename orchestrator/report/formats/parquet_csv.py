@@ -29,7 +29,7 @@ def _text(name: str, unit: str, *, null: bool = True) -> pa.Field:
 
 def table_schema(filled: FilledTable) -> pa.Schema:
     """Columns of a table's long form; what the study asked of the table is in the metadata."""
-    unit, asked = filled.unit, filled.table.model_dump(exclude_none=True)
+    unit, request = filled.unit, filled.table.model_dump(exclude_none=True)
     columns = [
         _text("cell", "name", null=False),
         _text("row", f"{filled.table.rows}, as printed"),
@@ -52,7 +52,7 @@ def table_schema(filled: FilledTable) -> pa.Schema:
         _text("missing", "why there is no value"),
         *(_column(name, pa.float64(), f"{unit}, mean over seeds") for name in NAIVE_FILLS),
     ]
-    metadata = {"maskgrid.table": str(VERSION), **{k: str(v) for k, v in asked.items()}}
+    metadata = {"maskgrid.table": str(VERSION), **{k: str(v) for k, v in request.items()}}
     return pa.schema(columns, metadata=metadata)
 
 
@@ -152,9 +152,9 @@ VERDICTS = pa.schema(
 )
 
 
-def verdict_rows(found: Sequence[Verdict]) -> list[dict[str, Any]]:
+def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     """Rows of `VERDICTS`."""
-    return [dict(vars(verdict)) for verdict in found]
+    return [dict(vars(verdict)) for verdict in verdicts]
 
 
 def to_csv(table: pa.Table) -> str:

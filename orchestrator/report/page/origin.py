@@ -1,4 +1,4 @@
-"""Where a study's numbers come from: recipes, provenance, and how to get them again."""
+"""The origin of a study's numbers: recipes, provenance, and the way to reproduce them."""
 
 import json
 from collections import Counter
@@ -35,7 +35,7 @@ class Recipes:
 
     kind: str
     common: str
-    """What they share, as YAML."""
+    """Fields that all of them share, as YAML."""
     compared: Compared
     trials: tuple[ShownTrial, ...]
     """One for each of the compared rows."""
@@ -43,7 +43,7 @@ class Recipes:
 
 @dataclass(frozen=True)
 class Origins:
-    """Where the trials ran: what all share, and a row for each set of those that differ."""
+    """Provenance of the trials: what all share, and a row for each set of those that differ."""
 
     compared: Compared
     counts: tuple[int, ...]
@@ -60,17 +60,17 @@ class Code:
     dirty: bool
     """Whether files differed from the commit."""
     others: int
-    """How many other states some trials ran on."""
+    """Number of other states that some trials ran on."""
 
 
 def recipes(trials: Sequence[ShownTrial]) -> list[Recipes]:
     """The recipes of each kind, pretraining first: the common part once, then what differs."""
-    found = []
+    groups = []
     for kind in sorted({trial.record["kind"] for trial in trials}, reverse=True):
         some = tuple(trial for trial in trials if trial.record["kind"] == kind)
         compared = compare([json.loads(trial.record["recipe"]) for trial in some])
-        found.append(Recipes(kind, to_yaml(unflatten(compared.common)), compared, some))
-    return found
+        groups.append(Recipes(kind, to_yaml(unflatten(compared.common)), compared, some))
+    return groups
 
 
 def origins(trials: Sequence[ShownTrial]) -> Origins:
@@ -82,14 +82,14 @@ def origins(trials: Sequence[ShownTrial]) -> Origins:
 
 
 def _in_order(provenance: dict[str, Any]) -> dict[str, Any]:
-    known = {name: provenance[name] for name in LABELS if name in provenance}
-    return known | provenance
+    first = {name: provenance[name] for name in LABELS if name in provenance}
+    return first | provenance
 
 
 def code(trials: Sequence[ShownTrial]) -> Code | None:
     """The state of the code that most trials ran on; None where no trial recorded a commit."""
-    found = [json.loads(trial.record["provenance"] or "{}") for trial in trials]
-    states = Counter((each["commit"], each.get("dirty")) for each in found if each.get("commit"))
+    origins = [json.loads(trial.record["provenance"] or "{}") for trial in trials]
+    states = Counter((each["commit"], each.get("dirty")) for each in origins if each.get("commit"))
     if not states:
         return None
     (commit, dirty), _ = states.most_common(1)[0]

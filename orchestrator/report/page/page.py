@@ -33,8 +33,8 @@ def page(
     """The report of a study as UTF-8 HTML.
 
     Args:
-        study: what was asked for.
-        records: what was recorded.
+        study: the study as requested.
+        records: its records.
         tables: the study's tables, in their order.
         verdicts: the paper's claims on these results.
         figures: file name -> content; SVG and PNG are shown, the SVG of two with the same stem.

@@ -1,4 +1,4 @@
-"""What many nested records have in common, and where they differ."""
+"""Fields that many nested records share, and those in which they differ."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A study's trials as its page shows them: one list, and the trees of who starts from whom."""
+"""A study's trials as its page shows them: one list, and the trees of which starts from which."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ class Tree:
     trial: ShownTrial
     children: tuple["Tree", ...]
     depth: int = 0
-    """How many trials lie between it and fresh weights."""
+    """Number of trials between it and fresh weights."""
 
     def walk(self) -> Iterator["Tree"]:
         """This tree and all below it, parents first."""
@@ -68,11 +68,11 @@ class Block:
 def trees(records: Records) -> list[Tree]:
     """Every trial under the one it starts from, in the records' order."""
     shown = _shown(records)
-    known = {trial.key for trial in shown}
+    keys = {trial.key for trial in shown}
     below: dict[str | None, list[ShownTrial]] = {}
     for trial in shown:
         parent = trial.record["parent_key"]
-        below.setdefault(parent if parent in known else None, []).append(trial)
+        below.setdefault(parent if parent in keys else None, []).append(trial)
 
     def grown(key: str | None, depth: int) -> tuple[Tree, ...]:
         return tuple(Tree(t, grown(t.key, depth + 1), depth) for t in below.get(key, []))
@@ -80,26 +80,26 @@ def trees(records: Records) -> list[Tree]:
     return list(grown(None, 0))
 
 
-def blocks(found: Sequence[Tree]) -> list[Block]:
+def blocks(shown: Sequence[Tree]) -> list[Block]:
     """The trees in portions that a reader can unfold one by one."""
-    starts = range(0, len(found), TREES_AT_ONCE)
-    portions = [(start, tuple(found[start : start + TREES_AT_ONCE])) for start in starts]
+    starts = range(0, len(shown), TREES_AT_ONCE)
+    portions = [(start, tuple(shown[start : start + TREES_AT_ONCE])) for start in starts]
     return [Block(start + 1, start + len(some), some) for start, some in portions]
 
 
 def counts(trials: Iterable[ShownTrial]) -> dict[str, int]:
     """Trials by state, in the order of STATES; states that no trial is in are left out."""
-    found = Counter(trial.state for trial in trials)
-    return {state: found[state] for state in STATES if found[state]}
+    numbers = Counter(trial.state for trial in trials)
+    return {state: numbers[state] for state in STATES if numbers[state]}
 
 
 def _shown(records: Records) -> list[ShownTrial]:
-    asked: dict[str, dict[str, None]] = {}
+    cells_of: dict[str, dict[str, None]] = {}
     for cell in records.cells.to_pylist():
         for key in filter(None, (cell["pretrain_key"], cell["finetune_key"])):
-            asked.setdefault(key, {})[cell["cell"]] = None
+            cells_of.setdefault(key, {})[cell["cell"]] = None
     last = last_rows(records.epochs)
     return [
-        ShownTrial(row, tuple(asked.get(row["trial_key"], ())), last.get(row["trial_key"], {}))
+        ShownTrial(row, tuple(cells_of.get(row["trial_key"], ())), last.get(row["trial_key"], {}))
         for row in records.trials.to_pylist()
     ]

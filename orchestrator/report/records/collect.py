@@ -18,7 +18,7 @@ from orchestrator.study.graph import TrialGraph, TrialSpec
 
 @dataclass(frozen=True)
 class Records:
-    """What a study has recorded so far."""
+    """Everything that a study has recorded so far."""
 
     trials: pa.Table
     epochs: pa.Table
@@ -65,8 +65,8 @@ def collect(board: Board, ledger: Ledger) -> Records:
 
 def _samples(graph: TrialGraph, ledger: Ledger) -> pa.Table | None:
     keys = [key for key, trial in graph.trials.items() if trial.kind == "pretrain"]
-    found = [samples for key in keys if (samples := ledger.samples(key))]
-    return pa.concat_tables(found).combine_chunks() if found else None
+    tables = [samples for key in keys if (samples := ledger.samples(key))]
+    return pa.concat_tables(tables).combine_chunks() if tables else None
 
 
 def _identity(trial: TrialSpec) -> dict[str, Any]:
@@ -97,11 +97,11 @@ def _ending(key: str, board: Board, ledger: Ledger) -> dict[str, Any]:
 
 
 def _cells(graph: TrialGraph) -> Iterator[dict[str, Any]]:
-    for asked in graph.cells:
+    for trials in graph.cells:
         yield {
-            "cell": asked.cell.name,
-            "seed": asked.seed,
-            "values": json.dumps(dict(asked.cell.values)),
-            "pretrain_key": asked.pretrain,
-            "finetune_key": asked.finetune,
+            "cell": trials.cell.name,
+            "seed": trials.seed,
+            "values": json.dumps(dict(trials.cell.values)),
+            "pretrain_key": trials.pretrain,
+            "finetune_key": trials.finetune,
         }

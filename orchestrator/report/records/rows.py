@@ -48,7 +48,7 @@ class CellRecord:
     name: str
     seed: int
     values: Mapping[str, Scalar]
-    """What the cell changes, by axis or recipe field."""
+    """Fields that the cell changes, by axis or path, and their values."""
     trials: Mapping[str, str]
     """Kind -> trial key; only the kinds that the cell has."""
 

@@ -1,4 +1,4 @@
-"""What the paper's claims are tested on: losses by patch size, cells and their twins."""
+"""Data that the paper's claims are tested on: losses by patch size, cells and their controls."""
 
 import json
 import statistics
@@ -26,7 +26,7 @@ class ControlValues:
 
 @dataclass(frozen=True)
 class Blocks:
-    """What the study asks about the loss by patch size."""
+    """Losses by patch size, in every setting that the study compares sizes in."""
 
     settings: tuple[ControlValues, ...]
 
@@ -45,8 +45,8 @@ class Blocks:
         """
         full = [setting.by_seed for setting in self.settings if setting.sizes == self.sizes]
         seeds = sorted({seed for blocks in full for seed in blocks})
-        found = [[blocks[seed] for blocks in full if seed in blocks] for seed in seeds]
-        return [tuple(map(statistics.fmean, zip(*rows, strict=True))) for rows in found]
+        losses = [[blocks[seed] for blocks in full if seed in blocks] for seed in seeds]
+        return [tuple(map(statistics.fmean, zip(*rows, strict=True))) for rows in losses]
 
     @property
     def rises(self) -> list[float]:
@@ -55,17 +55,17 @@ class Blocks:
 
     @property
     def all_known(self) -> bool:
-        """Whether every setting has a seed with all the sizes that were asked for."""
+        """Whether every setting has a seed with all its sizes."""
         return all(setting.by_seed for setting in self.settings)
 
     def confirmed_falls(self) -> list[str]:
         """Steps at which seeds confirm that the loss falls (paired t, Holm over all steps)."""
         steps = [(name, paired(changes)) for name, changes in self._steps() if len(changes) > 1]
-        adjusted = holm([found.p for _, found in steps])
+        adjusted = holm([difference.p for _, difference in steps])
         return [
             name
-            for (name, found), p in zip(steps, adjusted, strict=True)
-            if found.mean < 0 and p is not None and p < ALPHA
+            for (name, difference), p in zip(steps, adjusted, strict=True)
+            if difference.mean < 0 and p is not None and p < ALPHA
         ]
 
     def _steps(self) -> Iterator[tuple[str, list[float]]]:
@@ -77,11 +77,11 @@ class Blocks:
 
 
 def loss_blocks(filled: FilledTable, records: Records) -> Blocks | None:
-    """The losses of a pretraining table by patch size; None if the study asks for no two sizes.
+    """The losses of a pretraining table by patch size; None if the study has no two sizes.
 
-    Equal trials that several cells ask for count once; plain autoencoders have no patches. What is
-    asked for at one size alone, such as a control of another initialisation, says nothing about
-    sizes and is left out; what has two, but no results, stays.
+    Equal trials of several cells count once; plain autoencoders have no patches. A setting with
+    one size alone, such as a control of another initialisation, says nothing about sizes and is
+    left out; one with two sizes but no results stays.
     """
     losses = _by_trial(filled, records)
     by_setting: dict[str, dict[int, dict[int, float | None]]] = {}

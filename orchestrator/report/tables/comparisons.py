@@ -93,9 +93,9 @@ def outstanding(filled: FilledTable) -> str | None:
 
     A cell without a result might yet be better: then there is none.
     """
-    found, best = against_best(filled), best_of(filled)
-    complete = best is not None and len(found) == len(filled.values) - 1 > 0
-    return best.cell if complete and best and all(each.holds for each in found) else None
+    comparisons, best = against_best(filled), best_of(filled)
+    complete = best is not None and len(comparisons) == len(filled.values) - 1 > 0
+    return best.cell if complete and best and all(each.holds for each in comparisons) else None
 
 
 def beside_paper(filled: FilledTable, value: Value) -> Difference | None:
@@ -119,8 +119,8 @@ def _compare(
 ) -> list[Comparison]:
     """Comparisons of the pairs that share a seed, corrected for their number or the family's."""
     shared = [(ours, theirs, _differences(ours, theirs)) for ours, theirs in pairs]
-    shared = [found for found in shared if found[2]]
-    tested = [_test(filled, *found) for found in shared]
+    shared = [pair for pair in shared if pair[2]]
+    tested = [_test(filled, *pair) for pair in shared]
     adjusted = statistics.holm([difference.p for difference in tested], family)
     return [
         Comparison(

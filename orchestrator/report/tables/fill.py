@@ -27,17 +27,17 @@ class Value:
     """Values of the other axes, such as `model.init=he`; empty where there are none."""
     by_seed: Mapping[int, float]
     """The metric of each seed that has it."""
-    asked: int
-    """Seeds that were asked for."""
+    requested: int
+    """Number of seeds in the study."""
     missing: str | None
-    """Why the others have none: waiting, running, failed, skipped or no such metric."""
+    """Reason why the others have none: waiting, running, failed, skipped or no such metric."""
     published: float | None
     parents: Mapping[int, str] = field(default_factory=dict)
     """Trial each seed started from; for finetunings of a pretraining only."""
     scratch: str | None = None
     """The cell that finetunes the same recipe without pretraining, if there is one."""
     naive_fill_losses: Mapping[str, float] = field(default_factory=dict)
-    """Mean over seeds of the same loss with nothing learned; for reconstruction losses only."""
+    """Mean over seeds of the same loss for fills that learn nothing; reconstruction losses only."""
 
     @property
     def results(self) -> tuple[float, ...]:
@@ -149,7 +149,7 @@ class _Reader:
             column=column if inside else None,
             variant=", ".join(f"{a}={label(a, v, self.digits[a])}" for a, v in other.items()),
             by_seed=by_seed,
-            asked=len(seeds),
+            requested=len(seeds),
             missing=missing,
             published=self._published(cell.name, row, column),
             parents=self._parents(seeds),

@@ -1,4 +1,4 @@
-"""What few numbers can say: intervals, paired tests, Holm's correction, seeds that would be needed.
+"""Statistics of few numbers: intervals, paired tests, Holm's correction, seeds needed.
 
 Numbers in, numbers out; knows neither studies nor records. All tests are two-sided.
 """
@@ -33,7 +33,7 @@ class Difference:
     n: int = 1
     """Pairs."""
     test: str = "none"
-    """What `half` and `p` rest on."""
+    """Test that `half` and `p` rest on."""
 
     @property
     def low(self) -> float | None:
@@ -87,10 +87,10 @@ def sign_flips(differences: Sequence[float]) -> float:
 
 @lru_cache(maxsize=4096)  # every format of a table asks again for the same comparisons
 def _sign_flips(differences: tuple[float, ...]) -> float:
-    found = stats.permutation_test(
+    result = stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=0
     )
-    return float(found.pvalue)
+    return float(result.pvalue)
 
 
 def proportions(ours: float, n_ours: int, theirs: float, n_theirs: int) -> Difference:
@@ -140,8 +140,8 @@ def bootstrap(values: Sequence[float]) -> tuple[float, float] | None:
         return None
     if flat(values):
         return min(values), max(values)
-    found = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=RESAMPLES, rng=0)
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    result = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=RESAMPLES, rng=0)
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def holm(ps: Sequence[float | None], family: int = 0) -> list[float | None]:

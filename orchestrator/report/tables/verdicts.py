@@ -1,7 +1,8 @@
 """The paper's two claims, tested on a study's results and said in words.
 
-A claim holds, or is contradicted, where a two-sided test at level 0.05 says so; else nothing can
-be told. What a study does not ask (one patch size, no cell without pretraining) gets no verdict.
+A claim holds, or is contradicted, where a two-sided test at level 0.05 says so; else the
+results cannot tell. A claim that the study does not test (one patch size, no cell without
+pretraining) gets no verdict.
 """
 
 import statistics
@@ -36,7 +37,7 @@ class Verdict:
     words: str
     """The verdict in a sentence."""
     statistic: str
-    """What is behind it: test, statistic, p value, n."""
+    """Test, statistic, p value and n behind it."""
 
     @property
     def outcome(self) -> str:
@@ -53,24 +54,24 @@ def verdicts(study: StudySpec, records: Records) -> list[Verdict]:
     """The paper's claims that the study asks about, each with its verdict."""
     losses = fill_table(_table(study, TABLE_1), records)
     accuracies = fill_table(_table(study, TABLE_2), records)
-    found = []
+    judgements = []
     if blocks := loss_blocks(losses, records):
-        found.append(loss_grows(blocks))
+        judgements.append(loss_grows(blocks))
     if pairs := masked_pairs(accuracies, records):
-        found.append(pretraining_helps(accuracies, pairs))
-    return found
+        judgements.append(pretraining_helps(accuracies, pairs))
+    return judgements
 
 
-def lines(found: Sequence[Verdict]) -> list[str]:
+def lines(verdicts: Sequence[Verdict]) -> list[str]:
     """One paragraph a verdict; one that says so where there is none."""
-    if not found:
+    if not verdicts:
         return ["This study tests none of the paper's claims."]
-    return [f"{v.outcome}: {v.claim} {v.words} ({v.statistic})" for v in found]
+    return [f"{v.outcome}: {v.claim} {v.words} ({v.statistic})" for v in verdicts]
 
 
-def to_markdown(found: Sequence[Verdict]) -> str:
+def to_markdown(verdicts: Sequence[Verdict]) -> str:
     """The verdicts as a Markdown list."""
-    paragraphs = "".join(f"- {line}\n" for line in lines(found))
+    paragraphs = "".join(f"- {line}\n" for line in lines(verdicts))
     return f"**{TITLE}**\n\n{paragraphs}"
 
 
@@ -97,7 +98,7 @@ def loss_grows(blocks: Blocks) -> Verdict:
 
 
 def _untested(sizes: int, seeds: int) -> str:
-    """Why there is no test; empty where there is one."""
+    """Reason why there is no test; empty where there is one."""
     if sizes < 3:
         return "A test needs three patch sizes."
     if seeds == 0:
@@ -129,21 +130,21 @@ def pretraining_helps(filled: FilledTable, pairs: Sequence[Pair]) -> Verdict:
     (Crawford & Howell 1998), in which the spread of the pretrained cells stands for the noise of
     the one without; they differ in their masks too, so that it is too wide rather than too narrow.
     """
-    known = [pair for pair in pairs if all(value.by_seed for value in pair)]
-    seeds = _shared(known)
+    complete = [pair for pair in pairs if all(value.by_seed for value in pair)]
+    seeds = _shared(complete)
     if not seeds:
         return Verdict(PRETRAINING_HELPS, None, "Too few cells have a result yet.", "n = 0")
-    gains = [statistics.fmean(_gains(known, seed)) for seed in seeds]
-    found = paired(gains) if len(seeds) > 1 else _by_cells(known, seeds[0])
-    holds = None if found.p is None or found.p >= ALPHA else found.mean > 0
-    above = sum(statistics.fmean(_gains([pair], *seeds)) > 0 for pair in known)
+    gains = [statistics.fmean(_gains(complete, seed)) for seed in seeds]
+    change = paired(gains) if len(seeds) > 1 else _by_cells(complete, seeds[0])
+    holds = None if change.p is None or change.p >= ALPHA else change.mean > 0
+    above = sum(statistics.fmean(_gains([pair], *seeds)) > 0 for pair in complete)
     words = (
-        f"The mean change is {100 * found.mean:+.1f} points; {above} of {len(known)} "
+        f"The mean change is {100 * change.mean:+.1f} points; {above} of {len(complete)} "
         f"cells are above the same network without pretraining. {_MEANING[holds]}"
     )
-    if missing := len(pairs) - len(known):
+    if missing := len(pairs) - len(complete):
         words += f" Without a result: {_count(missing, 'cell')} more."
-    return Verdict(PRETRAINING_HELPS, holds, words, _behind(filled, found, len(seeds), known))
+    return Verdict(PRETRAINING_HELPS, holds, words, _behind(filled, change, len(seeds), complete))
 
 
 _MEANING = {
@@ -155,8 +156,8 @@ _MEANING = {
 
 def _shared(pairs: Sequence[Pair]) -> list[int]:
     """Seeds at which every cell of the pairs has a result."""
-    found = [set(value.by_seed) for pair in pairs for value in pair]
-    return sorted(set.intersection(*found)) if found else []
+    seeds = [set(value.by_seed) for pair in pairs for value in pair]
+    return sorted(set.intersection(*seeds)) if seeds else []
 
 
 def _gains(pairs: Sequence[Pair], *seeds: int) -> list[float]:
@@ -171,16 +172,16 @@ def _by_cells(pairs: Sequence[Pair], seed: int) -> Difference:
     return one_more([ours.by_seed[seed] for ours, _ in pairs], *alone.values())
 
 
-def _behind(filled: FilledTable, found: Difference, seeds: int, pairs: Sequence[Pair]) -> str:
+def _behind(filled: FilledTable, change: Difference, seeds: int, pairs: Sequence[Pair]) -> str:
     parts = [f"{_count(seeds, 'seed')}, {_count(len(pairs), 'cell')}"]
-    if found.p is None:
+    if change.p is None:
         parts.insert(0, "no test: one seed and too few cells, or no spread")
-    elif found.low is not None and found.high is not None:
-        ends = f"{100 * found.low:+.1f} to {100 * found.high:+.1f} points"
+    elif change.low is not None and change.high is not None:
+        ends = f"{100 * change.low:+.1f} to {100 * change.high:+.1f} points"
         test = "paired t" if seeds > 1 else "t of one case"
-        parts.insert(0, f"{test}, two-sided p = {found.p:.2g}, 95 % interval {ends}")
+        parts.insert(0, f"{test}, two-sided p = {change.p:.2g}, 95 % interval {ends}")
     else:
-        parts.insert(0, f"sign flips, two-sided p = {found.p:.2g}")
+        parts.insert(0, f"sign flips, two-sided p = {change.p:.2g}")
     if filled.val_images:
         error = binomial_error(statistics.fmean(pairs[0][1].results), filled.val_images)
         parts.append(f"binomial standard error of one accuracy {100 * error:.1f} points")
@@ -193,5 +194,5 @@ def _count(number: int, what: str) -> str:
 
 def _table(study: StudySpec, default: Table) -> Table:
     """The study's own table of the default's kind and metric, for its rule of selection."""
-    asked = (default.kind, default.metric)
-    return next((each for each in study.tables if (each.kind, each.metric) == asked), default)
+    wanted = (default.kind, default.metric)
+    return next((each for each in study.tables if (each.kind, each.metric) == wanted), default)

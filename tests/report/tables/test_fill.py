@@ -96,7 +96,7 @@ def test_a_done_trial_without_rows_is_missing() -> None:
 def test_results_are_kept_by_seed() -> None:
     [value] = fill_table(TABLE_2, records([cell(2, 0.2, 0.5, "failed", 0.25)])).values
     # So that cells can be paired even where one lacks a seed.
-    assert (value.by_seed, value.asked) == ({0: 0.5, 2: 0.25}, 3)
+    assert (value.by_seed, value.requested) == ({0: 0.5, 2: 0.25}, 3)
 
 
 def test_a_cell_knows_the_same_finetuning_without_pretraining() -> None:
