@@ -69,11 +69,10 @@ def write_results(study: StudySpec, records: Records, folder: Path, redraw: bool
     written = Written(tables, verdicts.verdicts(study, records))
     _write(store, {**recorded, **_texts(written)})
     if redraw:
-        images = _figures(study, records, written)
-        html = page(study, records, written.tables, written.verdicts, images)
-        _write(store, {**images, result_files.PAGE: html})
+        drawn = _figures_and_page(study, records, written)
+        _write(store, drawn)
         # What an edit has taken out of the study is no longer shown.
-        for name in list(stale_files(store, {*images, result_files.PAGE})):
+        for name in list(stale_files(store, set(drawn))):
             store.delete(name)
     return written
 
@@ -110,12 +109,14 @@ def _texts(written: Written) -> dict[str, bytes]:
     }
 
 
-def _figures(study: StudySpec, records: Records, written: Written) -> dict[str, bytes]:
-    """Every figure by file name."""
+def _figures_and_page(study: StudySpec, records: Records, written: Written) -> dict[str, bytes]:
+    """Every figure, and the page that shows everything, by file name."""
     from orchestrator.report.figures.all_figures import figures  # matplotlib
 
     filled = [table.filled for table in written.tables]
-    return dict(figures(study, records, filled, records.samples))
+    images = dict(figures(study, records, filled, records.samples))
+    html = page(study, records, written.tables, written.verdicts, images)
+    return {**images, result_files.PAGE: html}
 
 
 def results_as_json(study: StudySpec, folder: Path) -> dict[str, Any]:

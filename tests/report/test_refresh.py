@@ -129,7 +129,9 @@ def test_results_are_not_written_over_by_a_store_that_knows_nothing_of_them(
 @pytest.fixture
 def reported(write_study: StudyWriter, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A study whose finished results lie beside it, drawn by nobody: figures take seconds."""
-    monkeypatch.setattr("orchestrator.report.write._drawn", lambda *told: [("report.html", b"")])
+    monkeypatch.setattr(
+        "orchestrator.report.write._figures_and_page", lambda *_: {"report.html": b""}
+    )
     study = write_study(space=SPACE)
     fill(study, lambda trial: 0.1)
     assert report(monkeypatch, study) == 0
