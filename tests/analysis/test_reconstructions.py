@@ -108,7 +108,7 @@ def test_pictures_are_what_went_through_the_network_in_validation(
     with torch.inference_mode():
         for share in feed.held_out(split(image_set, recipe.data).val):
             objective(share.batch)
-            for number, sample in enumerate(share.batch.samples.tolist()):
+            for number, sample in enumerate(share.batch.sample_ids.tolist()):
                 seen[sample] = (passing[-1][0][number], passing[-1][1][number])
     for row in rows:
         for kind, tensor in zip(("masked", "restored"), seen[row["sample"]], strict=True):
