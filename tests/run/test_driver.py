@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from jobs import job_of
 from rich.console import Console
 
@@ -22,7 +23,6 @@ from orchestrator.run.trial_names import readable_name
 from orchestrator.run.tuner import tune_columns
 from orchestrator.store.ledger import DamagedError
 from orchestrator.store.paths import Paths
-from orchestrator.study.runtime import Runtime
 from studies import StudyWriter
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
@@ -199,8 +199,11 @@ def test_a_busy_driver_hangs_no_trial(
 def test_a_study_that_cannot_fit_is_refused_before_any_trial(
     bench: Bench, write_study: StudyWriter
 ) -> None:
-    study = write_study(runtime=Runtime(num_workers=3).model_dump(exclude_unset=True))
-    with pytest.raises(InputError, match=r"needs 3 workers of 1 CPUs .* nodes have 2 CPUs"):
+    cpus = int(ray.cluster_resources()["CPU"])
+    study = write_study(runtime={"num_workers": cpus + 1})
+    with pytest.raises(
+        InputError, match=rf"needs {cpus + 1} workers of 1 CPUs .* nodes have {cpus} CPUs"
+    ):
         bench.run(study)
     # Nothing was started.
     assert not (bench.folder / "store" / "trials").exists()
