@@ -1,10 +1,14 @@
 """Masks: the squares of an image that are hidden, and what they show instead."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from model.config.base import Config, PositiveInt
+
+_POINT = 0.01  # one percentage point
+_MOST_LISTED = 16
 
 
 class MaskConfig(Config):
@@ -22,3 +26,49 @@ class MaskConfig(Config):
     fill: Literal["zero", "mean", "noise", "learned"] = "zero"
     """Content of hidden pixels: black (the paper) | the mean colour of the visible ones |
     uniform noise | one learned colour."""
+
+    def hidden_patches(self, per_side: int) -> int | None:
+        """Patches that are hidden of every image; None where chance decides.
+
+        Args:
+            per_side: patches along one side of an image.
+        """
+        if self.mode == "none":
+            return 0
+        return round(self.ratio * per_side**2) if self.mode in ("exact", "block") else None
+
+    def check_share(self, side: int) -> None:
+        """Refuse a number of hidden patches that rounds to none or to all.
+
+        Args:
+            side: side of the square images in pixels; a multiple of `patch_size`.
+
+        Raises:
+            ValueError: it does; names the ratios there are.
+        """
+        patches = (side // self.patch_size) ** 2
+        hidden = self.hidden_patches(side // self.patch_size)
+        if self.mode == "none" or hidden is None or 0 < hidden < patches:
+            return
+        raise ValueError(
+            f"mode {self.mode} with ratio {self.ratio:g} hides {hidden} of the {patches} patches "
+            f"of {self.patch_size}x{self.patch_size} pixels; {_choices(patches)}"
+        )
+
+    def remarks(self, side: int) -> Iterator[str]:
+        """A sentence where rounding to whole patches moves the share by more than a point."""
+        patches = (side // self.patch_size) ** 2
+        hidden = self.hidden_patches(side // self.patch_size)
+        if self.mode != "none" and hidden and abs(hidden / patches - self.ratio) > _POINT:
+            yield (
+                f"mask mode {self.mode} with ratio {self.ratio:g} hides {hidden} of {patches} "
+                f"patches, {hidden / patches:.1%} of an image"
+            )
+
+
+def _choices(patches: int) -> str:
+    if patches == 1:
+        return "choose a smaller patch_size"
+    if patches > _MOST_LISTED:
+        return f"choices: ratios from {1 / patches:.2g} to {1 - 1 / patches:.2g}"
+    return f"choices: {', '.join(f'{number / patches:.3g}' for number in range(1, patches))}"

@@ -7,12 +7,12 @@ the images) is not part of it: see `orchestrator.study.runtime.Runtime`.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from model.config.base import Config
+from model.config.base import Config, Later, canonical
 from model.config.images import DataConfig
 from model.config.network import ModelConfig
-from model.config.training import FinetuneConfig, PretrainConfig
+from model.config.training import FinetuneConfig, PretrainConfig, TrainConfig
 
 
 class _Recipe(Config):
@@ -23,7 +23,14 @@ class _Recipe(Config):
 
     def public(self) -> dict[str, Any]:
         """The recipe as JSON without the path of its images, which is private."""
-        return self.model_dump(mode="json", exclude={"data": {"path"}})
+        content = canonical(self)
+        content["data"].pop("path", None)
+        return content
+
+    @field_validator("train", mode="after", check_fields=False)
+    @classmethod
+    def _numbers_only(cls, train: TrainConfig) -> TrainConfig:
+        return train.resolved()
 
     @model_validator(mode="after")
     def _image_halves(self) -> Self:
@@ -36,9 +43,26 @@ class _Recipe(Config):
         return self
 
 
+def current_loss_version(loss_region: str) -> int:
+    """The rule that new trials are trained by; see `PretrainRecipe.loss_version`."""
+    return 2 if loss_region == "masked" else 1
+
+
 class PretrainRecipe(_Recipe):
     kind: Literal["pretrain"] = "pretrain"
     train: PretrainConfig
+    loss_version: Annotated[Literal[1, 2], Later(1)] = 1
+    """Rule for `loss_region: masked`: 2 is the mean over all hidden pixels. Trials of rule 1, which
+    are only read, had the mean of the images' means, where an image with nothing hidden was 0."""
+
+    @property
+    def loss_definition(self) -> str:
+        """The loss in words, for whatever shows its value."""
+        if self.train.loss_region == "all":
+            return "L1 in [0, 1], mean over all pixels"
+        if self.loss_version == 1:
+            return "L1 in [0, 1], mean over images of the mean over their hidden pixels, 0 without"
+        return "L1 in [0, 1], mean over hidden pixels"
 
     @model_validator(mode="after")
     def _patch_divides(self) -> Self:
@@ -51,10 +75,28 @@ class PretrainRecipe(_Recipe):
             )
         return self
 
+    @model_validator(mode="after")
+    def _hides_some_patches(self) -> Self:
+        self.train.mask.check_share(self.data.image_size)
+        return self
+
 
 class FinetuneRecipe(_Recipe):
     kind: Literal["finetune"] = "finetune"
     train: FinetuneConfig
 
+    @property
+    def loss_definition(self) -> str:
+        """The loss in words, for whatever shows its value."""
+        return "cross-entropy, nats"
+
 
 Recipe = Annotated[PretrainRecipe | FinetuneRecipe, Field(discriminator="kind")]
+
+
+def remarks(recipe: Recipe) -> list[str]:
+    """Settings that are valid but may not do what their author expects, one sentence each."""
+    sentences = recipe.train.remarks()
+    if isinstance(recipe, PretrainRecipe):
+        sentences += recipe.train.mask.remarks(recipe.data.image_size)
+    return sentences

@@ -96,15 +96,16 @@ def to_pixels(grid: Tensor, patch: int) -> Tensor:
 def _visible_patches(config: MaskConfig, per_side: int, key: Key, sample_ids: Tensor) -> Tensor:
     """(N, G, G) bool."""
     shape = (len(sample_ids), per_side, per_side)
-    count = round(config.ratio * per_side**2)
     match config.mode:
         case "none":
             return torch.ones(shape, dtype=torch.bool, device=sample_ids.device)
         case "bernoulli":
             return uniform(*key, sample_ids, per_side**2).view(shape) > config.ratio
         case "exact":
+            count = round(config.ratio * per_side**2)
             return ~_lowest(uniform(*key, sample_ids, per_side**2), count).view(shape)
         case "block":
+            count = round(config.ratio * per_side**2)
             return ~_blocks(per_side, count, key, sample_ids).view(shape)
         case "uvcgan2":
             raise ValueError(

@@ -1,10 +1,10 @@
-"""Transformer blocks and their positions."""
+"""Transformer blocks and the positions of their tokens."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.networks.convolutions import _scaled
+from model.networks.rezero import rezero_scale, scaled
 
 
 class FourierPositions(nn.Module):
@@ -82,9 +82,9 @@ class TransformerBlock(nn.Module):
         self.attention = Attention(features, heads)
         self.norm2 = nn.LayerNorm(features)
         self.ffn = nn.Sequential(nn.Linear(features, ffn), nn.GELU(), nn.Linear(ffn, features))
-        self.scale = nn.Parameter(torch.zeros(1)) if rezero else None
+        self.scale = rezero_scale(rezero)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(N, L, features) -> (N, L, features)."""
-        tokens = tokens + _scaled(self.attention(self.norm1(tokens)), self.scale)
-        return tokens + _scaled(self.ffn(self.norm2(tokens)), self.scale)
+        tokens = tokens + scaled(self.attention(self.norm1(tokens)), self.scale)
+        return tokens + scaled(self.ffn(self.norm2(tokens)), self.scale)

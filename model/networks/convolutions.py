@@ -1,13 +1,13 @@
-"""Layers of the UVCGANv2 generator: the transformer block, and the scales of the U-Net.
+"""The scales of UVCGANv2's U-Net (Torbunov et al., arXiv 2303.16280).
 
-Facts: UVCGANv2 (Torbunov et al., arXiv 2303.16280), whose modulation comes from StyleGAN2
-(arXiv 1912.04958), positions from Fourier features (2011.13775) and scaling from ReZero
-(2003.04887).
+Its decoder's convolutions are modulated as in StyleGAN2 (arXiv 1912.04958).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from model.networks.rezero import rezero_scale, scaled
 
 _DEMODULATION_EPS = 1e-6
 
@@ -24,11 +24,11 @@ class Style(nn.Module):
     def __init__(self, features: int, channels: int, rezero: bool) -> None:
         super().__init__()
         self.affine = nn.Linear(features, channels)
-        self.scale = nn.Parameter(torch.zeros(1)) if rezero else None
+        self.scale = rezero_scale(rezero)
 
     def forward(self, mod: Tensor) -> Tensor:
         """(N, features) -> (N, channels), around 1."""
-        return 1 + _scaled(self.affine(mod), self.scale)
+        return 1 + scaled(self.affine(mod), self.scale)
 
 
 class ModulatedConv(nn.Module):
@@ -123,7 +123,3 @@ class DecoderScale(nn.Module):
         x = torch.cat((x, skip), dim=1)
         x = F.leaky_relu_(self.conv1(x, mod))
         return F.leaky_relu_(self.conv2(x, mod))
-
-
-def _scaled(branch: Tensor, scale: Tensor | None) -> Tensor:
-    return branch if scale is None else scale * branch

@@ -1,7 +1,7 @@
 """Objectives of the two kinds of trial: a network, its loss, and what is measured of one image.
 
 An objective's forward pass gives one number an image instead of a batch's mean: sums over images
-can be added over workers of unequal shares, a mean of means can not.
+can be added over workers of unequal parts, a mean of means can not.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe, current_loss_version
 from model.device import to_device
 from model.masking.masks import fill, visible
 from model.masking.uvcgan2_stream import StreamedMasks
@@ -24,9 +24,12 @@ class Scores(NamedTuple):
     """Measurements of each image."""
 
     loss: Tensor
-    """(N,) float: the image's loss."""
+    """(N,) float: the image's loss; where `values` are given, the sum of its errors."""
     correct: Tensor | None
     """(N,) bool: whether its class was predicted; None where no class is."""
+    values: Tensor | None = None
+    """(N,) int64: how many errors each `loss` sums. The loss of several images is then the sum of
+    their errors by the number of them. None: every image counts once."""
 
 
 class Batch(NamedTuple):
@@ -48,8 +51,8 @@ class Batch(NamedTuple):
 class Reconstruction(nn.Module):
     """Stage 1: restore the masked image; mean absolute error (Terentiev & Ivanenko 2024).
 
-    `loss_region="masked"` averages each image's error over its hidden pixels (SimMIM, arXiv
-    2111.09886, section 3.4, there over the batch); an image with nothing hidden then counts as 0.
+    `loss_region="masked"` is the mean over all hidden pixels of a batch, as in SimMIM (arXiv
+    2111.09886, section 3.4): an image with nothing hidden has no part in it.
     """
 
     def __init__(self, recipe: PretrainRecipe, num_classes: int) -> None:
@@ -62,15 +65,18 @@ class Reconstruction(nn.Module):
         self._streams = [StreamedMasks(mask, side) for _ in ("training", "held out")]
 
     def forward(self, batch: Batch) -> Scores:
-        """L1 of each restored image against the unmasked one, over all C*H*W values."""
+        """L1 of each restored image against the unmasked one.
+
+        Over all C*H*W values of an image, or summed over those of its hidden pixels.
+        """
         shown = self.shown(batch)
         restored = self.network(self.masked(batch, shown))
         error = (restored - batch.images).abs()  # (N, 3, S, S)
         if self.recipe.train.loss_region == "all":
             return Scores(error.mean(dim=(1, 2, 3)), None)
         hidden = ~shown  # (N, 1, S, S)
-        values = hidden.sum(dim=(1, 2, 3)).clamp(min=1) * error.shape[1]
-        return Scores((error * hidden).sum(dim=(1, 2, 3)) / values, None)
+        values = hidden.sum(dim=(1, 2, 3)) * error.shape[1]
+        return Scores((error * hidden).sum(dim=(1, 2, 3)), None, values)
 
     def shown(self, batch: Batch) -> Tensor:
         """Visible pixels of each image: (N, 1, S, S) bool."""
@@ -112,8 +118,14 @@ Objective = Reconstruction | Classification
 
 
 def build_objective(recipe: Recipe, num_classes: int) -> Objective:
-    """The objective of a recipe, on the CPU, its weights drawn from the recipe's seed."""
+    """The objective of a recipe, on the CPU, its weights drawn from the recipe's seed.
+
+    Raises:
+        ValueError: the recipe is an old trial's, of a rule for the loss that is no longer used.
+    """
     if isinstance(recipe, PretrainRecipe):
+        if recipe.loss_version != current_loss_version(recipe.train.loss_region):
+            raise ValueError(f"loss_version {recipe.loss_version} is no longer trained")
         return Reconstruction(recipe, num_classes)
     return Classification(recipe, num_classes)
 

@@ -18,8 +18,9 @@ from model.config.training import OptimConfig, TrainConfig
 from model.data.image_set import ImageSet, Splits, split
 from model.device import use_ieee
 from model.epoch_row import EpochRow
-from model.objectives.objectives import Objective, build_objective, start_from_parent
-from model.training.batches import BatchLoader, SampleIds
+from model.errors import InputError
+from model.objectives.objectives import Objective, Scores, build_objective, start_from_parent
+from model.training.batches import BatchLoader, LocalBatch, SampleIds
 from model.training.compilation import as_compiled, compile_in_place, uncompiled
 from model.training.context import Checkpoint, TrainContext, on_cpu
 from model.training.metrics import RunningMetrics
@@ -30,11 +31,16 @@ class Diverged(RuntimeError):
     """The loss is no longer a finite number; training on would waste the machine."""
 
 
+class NothingHidden(InputError):
+    """A loss over hidden pixels of images that hide none."""
+
+
 def fit(recipe: Recipe, images: ImageSet, context: TrainContext) -> dict[str, Tensor]:
     """Train a recipe to its end and return the final weights, on the CPU, by name.
 
     Raises:
         Diverged: a loss was not finite; raised on every rank alike.
+        NothingHidden: the loss is over hidden pixels, and there were none in a whole pass.
         ValueError: the parent's weights do not fit the network.
     """
     use_ieee(context.device)
@@ -129,6 +135,7 @@ class _Trainer:
 
         Raises:
             Diverged: a loss was not finite.
+            NothingHidden: there was nothing to take the loss over.
         """
         began = time.perf_counter()
         steps = -(-len(splits.train) // self.config.batch_size)
@@ -162,12 +169,24 @@ class _Trainer:
             is_full = len(part.batch.labels) == self.loader.full_size
             with self._autocast(), self._compiled(is_full):
                 scores = self.parallel(part.batch)
-            # Workers hold unequal parts of the last batch and DDP averages over workers: this
-            # scale makes the average the gradient of the mean over the global batch.
-            (scores.loss.sum() * part.loss_scale).backward()
+            self._summand(scores, part).backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             metrics.add(scores, part, step)
         return self._means(metrics, epoch, steps)
+
+    def _summand(self, scores: Scores, part: LocalBatch) -> Tensor:
+        """This worker's part of the batch's loss: the average over workers is the loss.
+
+        Workers hold unequal parts of the last batch, and DDP averages gradients over workers.
+        """
+        if scores.values is None:
+            return scores.loss.sum() * part.loss_scale
+        # A borrowed image is none of the batch's.
+        counts = scores.values.sum() * bool(part.num_real)
+        if self.loader.world_size > 1:
+            torch.distributed.all_reduce(counts)
+        scale = self.loader.world_size * bool(part.num_real) / counts.clamp(min=1)
+        return scores.loss.sum() * scale
 
     @torch.inference_mode()
     def _evaluate(self, sample_ids: SampleIds, epoch: int, steps: int) -> dict[str, Any]:
@@ -185,8 +204,13 @@ class _Trainer:
         totals = metrics.reduce(self.loader.world_size)
         if totals.bad_step is not None:
             raise Diverged(
-                f"the loss is not finite in epoch {epoch}, step {totals.bad_step}, at learning "
+                f"the loss is not finite in epoch {epoch}, step {totals.bad_step + 1}, at learning "
                 f"rate {self._rate(totals.bad_step, steps):.3g}; a lower optim.lr may help"
+            )
+        if not totals.values:
+            raise NothingHidden(
+                f"the masks hid no pixel of {totals.images} images in epoch {epoch}, so that "
+                "loss_region 'masked' has no loss; hide more, or use more images"
             )
         return totals.means()
 

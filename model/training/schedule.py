@@ -13,24 +13,25 @@ def learning_rate(
     Args:
         step: optimiser steps taken so far, from 0; the rate that the next step uses.
         steps_per_epoch: optimiser steps of one epoch.
-        epochs: epochs of the whole training; beyond its end the rate stays `final_lr`.
+        epochs: epochs of the whole training; beyond its end the rate stays where the decay ended.
         peak: rate between warm-up and decay, reached exactly when the warm-up ends.
 
     Returns:
-        `start_lr` at step 0 (`peak` without warm-up), `final_lr` once every step is taken (`peak`
-        without decay). With `per="epoch"` each step has the rate of its epoch's first step.
+        `start_lr` at step 0 (`peak` without warm-up), `config.end(peak)` once every step is taken
+        (`peak` without decay). With `per="epoch"` each step has the rate of its epoch's first step.
     """
     if config.per == "epoch":
         step -= step % steps_per_epoch
     now = step / steps_per_epoch  # in epochs
-    if now < config.warmup_epochs:
-        return config.start_lr + (peak - config.start_lr) * now / config.warmup_epochs
-    decay_start = epochs - config.decay_epochs
-    if now < decay_start or not config.decay_epochs:
+    warmup, decay = config.warmup_length(epochs), config.decay_length(epochs)
+    if now < warmup:
+        return config.start_lr + (peak - config.start_lr) * now / warmup
+    decay_start = epochs - decay
+    if now < decay_start or not decay:
         return peak
-    share = _remaining(min((now - decay_start) / config.decay_epochs, 1.0), config)
+    share, end = _remaining(min((now - decay_start) / decay, 1.0), config), config.end(peak)
     # The sum may miss the peak by a rounding.
-    return peak if share == 1.0 else config.final_lr + (peak - config.final_lr) * share
+    return peak if share == 1.0 else end + (peak - end) * share
 
 
 def _remaining(decayed: float, config: ScheduleConfig) -> float:

@@ -31,11 +31,12 @@ def plan(
     """Show which trials a study has and which of them would run. Starts nothing.
 
     --json prints one object: study; warning (why keys are provisional, or
-    null); notes (lines on its images, such as files that are not read); asked
-    and unique (numbers of trials); states (number of trials in each: cached is
-    done, waiting would run); changed (lines on what an edit of the study
-    changed); trials, each with key, kind, parent, seed, epochs, state, reason,
-    cells, and recipe with --recipes.
+    null); notes (lines on its images and settings, such as files that are not
+    read, or a rate that climbs in its decay); asked and unique (numbers of
+    trials); states (number of trials in each: cached is done, waiting would
+    run); changed (lines on what an edit of the study changed); trials, each with
+    key, kind, parent, seed, epochs, state, reason, cells, and recipe with
+    --recipes.
     """
     made = with_retries(make_plan(study, store, data, strict=False))
     cost = estimate_cost(made, at_once or made.study.runtime.max_concurrent or 1)

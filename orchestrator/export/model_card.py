@@ -10,7 +10,7 @@ from model.config.images import DataConfig
 from model.config.recipe import PretrainRecipe
 from model.epoch_row import EpochRow
 from model.pretrained import ExportConfig
-from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.ledger import HIDDEN_SHARE, Ledger, Outcome
 from orchestrator.study.graph import TrialSpec
 from orchestrator.study.yaml_text import to_yaml
 
@@ -20,9 +20,9 @@ _SOURCES = {
     "folder": "Images from a folder",
 }
 _FILLS = {
-    "zero_fill": "hidden pixels left black",
-    "mean_fill": "hidden pixels in the mean colour of the others",
-    "gaussian_fill": "hidden pixels blurred in from the others",
+    "zero_fill": "the same loss with hidden pixels left black",
+    "mean_fill": "the same loss with hidden pixels in the mean colour of the others",
+    "gaussian_fill": "the same loss with hidden pixels blurred in from the others",
 }
 
 
@@ -30,7 +30,8 @@ def card(ledger: Ledger, key: str, config: ExportConfig) -> str:
     """The card of a trial that is done, as Markdown; names no machine, user or path."""
     spec, outcome, rows = ledger.spec(key), ledger.outcome(key), ledger.rows(key)
     assert outcome is not None and rows, key
-    fills = ledger.naive_fill_losses(key)
+    region = spec.recipe.train.loss_region if isinstance(spec.recipe, PretrainRecipe) else "all"
+    fills = ledger.naive_fill_losses(key, region)
     parts = [
         f"---\n{to_yaml(_head(spec, rows[-1]))}---",
         f"# {key}",
@@ -117,16 +118,15 @@ def _input(config: ExportConfig) -> str:
 
 
 def _results(spec: TrialSpec, classes: int | None, last: EpochRow, fills: dict[str, float]) -> str:
-    what = "cross-entropy, nats"
-    if isinstance(spec.recipe, PretrainRecipe):
-        what = f"L1 in [0, 1] over {spec.recipe.train.loss_region} pixels"
+    losses = ((words, fills.get(name)) for name, words in _FILLS.items())
     measures = [
-        (f"validation loss ({what})", f"{last.val_loss:.4f}"),
+        (f"validation loss ({spec.recipe.loss_definition})", f"{last.val_loss:.4f}"),
         ("validation accuracy", _share(last.val_accuracy)),
         ("for comparison: guessing", classes and _share(1 / classes)),
         ("dev loss", None if last.dev_loss is None else f"{last.dev_loss:.4f}"),
         ("dev accuracy", _share(last.dev_accuracy)),
-        *((f"for comparison: {_FILLS[name]}", f"{v:.4f}") for name, v in fills.items()),
+        *((f"for comparison: {words}", loss and f"{loss:.4f}") for words, loss in losses),
+        ("share of validation pixels hidden", _share(fills.get(HIDDEN_SHARE))),
     ]
     after = f"After the last epoch ({last.epoch}), whose weights these are:"
     return f"{after}\n\n{_rows(('measure', 'value'), measures)}"

@@ -1,11 +1,13 @@
 """From a study file to what would run: images found, cells expanded, the store looked up."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from model.config.images import DataConfig
+from model.config.recipe import remarks
 from model.data.load import survey
 from model.errors import InputError
 from orchestrator.plan.board import Board, State, board_of
@@ -30,7 +32,7 @@ class Plan:
     again: dict[str, Outcome] = field(default_factory=dict)
     """Trials that ended and would be trained again, and how they ended; see `with_retries`."""
     notes: tuple[str, ...] = ()
-    """What a person should know of the images, a line each."""
+    """What a person should know of the images and of the settings, a line each."""
 
     def count(self, state: State) -> int:
         """Trials in a state."""
@@ -97,7 +99,15 @@ def make_plan(
     graph = build_graph(study, expand_space(study))
     ledger = Ledger(Store(store))
     ledger.store.check(existing)
+    notes = (*notes, *_remarks(graph))
     return Plan(study, graph, ledger, board_of(graph, ledger), warning, notes=notes)
+
+
+def _remarks(graph: TrialGraph) -> Iterator[str]:
+    """Settings that are valid but may not do what their author expects, a line each."""
+    sentences = Counter(remark for t in graph.trials.values() for remark in remarks(t.recipe))
+    for sentence, count in sentences.items():
+        yield f"{sentence} ({count} of {len(graph.trials)} trials)"
 
 
 def with_retries(plan: Plan, retry_failed: bool = False) -> Plan:

@@ -28,6 +28,8 @@ from orchestrator.study.graph import TrialSpec
 
 _NO_EPOCHS = schemas.EPOCHS.empty_table()
 NAIVE_FILLS = ("zero_fill", "mean_fill", "gaussian_fill")
+HIDDEN_SHARE = "hidden_share"
+_MASK_MEASURES = (*NAIVE_FILLS, HIDDEN_SHARE)
 
 
 class Outcome(Config):
@@ -141,17 +143,29 @@ class Ledger:
                 f"{Paths.trial(key)} it would be trained again"
             ) from None
 
-    def naive_fill_losses(self, key: str) -> dict[str, float]:
-        """What restoring without learning costs on a trial's images and masks; empty if unknown."""
+    def naive_fill_losses(self, key: str, region: str = "all") -> dict[str, float]:
+        """Losses of restoring without learning on a trial's images and masks, by `NAIVE_FILLS`.
+
+        Also `HIDDEN_SHARE`, the share of pixels that those masks hide, where it was recorded.
+
+        Args:
+            region: the trial's `loss_region`. Losses over other pixels are not comparable, and of
+                trials before there were two kinds they are over all pixels.
+
+        Returns:
+            Nothing where they are unknown.
+        """
         try:
-            found = self.store.read_json(Paths.naive_fill_losses(key)) or {}
+            content = self.store.read_json(Paths.naive_fill_losses(key)) or {}
         except ValueError:
             return {}
-        return {name: float(found[name]) for name in NAIVE_FILLS if name in found}
+        if content.get("region", "all") != region:
+            return {}
+        return {name: float(content[name]) for name in _MASK_MEASURES if name in content}
 
-    def save_naive_fill_losses(self, key: str, losses: Mapping[str, float]) -> None:
-        """Keep what restoring without learning costs on a trial's images and masks."""
-        self.store.write_json(Paths.naive_fill_losses(key), dict(losses))
+    def save_naive_fill_losses(self, key: str, region: str, losses: Mapping[str, float]) -> None:
+        """Keep what `naive_fill_losses` returns."""
+        self.store.write_json(Paths.naive_fill_losses(key), {"region": region, **losses})
 
     def samples(self, key: str) -> pa.Table | None:
         """A pretrain trial's pictures; None where there are none, or none that can be read."""

@@ -56,9 +56,12 @@ TRIALS = _schema(
     column("wall_seconds", pa.float64(), "s, first start to end", null=True),
     column("restarts", pa.int64(), "times started again"),
     column("finished_at", pa.string(), "ISO 8601, UTC", null=True),
+    # Over the pixels that the trial's own loss is over.
     column("zero_fill", pa.float64(), "L1 in [0,1] with hidden pixels black", null=True),
     column("mean_fill", pa.float64(), "L1 in [0,1] with the visible mean colour", null=True),
     column("gaussian_fill", pa.float64(), "L1 in [0,1], normalised Gaussian", null=True),
+    column("hidden_share", pa.float64(), "share of validation pixels hidden", null=True),
+    column("loss", pa.string(), "definition of its losses, in words", null=True),
     column("val_images", pa.int64(), "validation images", null=True),
     column("recipe", pa.string(), "JSON, every default spelled out"),
     column("provenance", pa.string(), "JSON: versions, commit, hardware, workers", null=True),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe, current_loss_version
 from orchestrator.study.dotted_paths import flatten
 from orchestrator.study.spec import ALIASES, Scalar, StudySpec
 
@@ -72,7 +72,13 @@ def cell_recipes(
         set_field(sections, ALIASES.get(axis, axis), value)
     shared = {"seed": seed, "data": sections["data"], "model": sections["model"]}
     finetune = {"kind": "finetune", **shared, "train": sections["finetune"]}
-    pretrain = {"kind": "pretrain", **shared, "train": sections["pretrain"]}
+    version = current_loss_version(sections["pretrain"]["loss_region"])
+    pretrain = {
+        "kind": "pretrain",
+        **shared,
+        "loss_version": version,
+        "train": sections["pretrain"],
+    }
     return (
         PretrainRecipe.model_validate_json(json.dumps(pretrain), strict=True)
         if cell.pretrain

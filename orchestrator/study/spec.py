@@ -152,16 +152,23 @@ TABLE_2 = Table(
 )
 
 
-def _tables(space: Mapping[str, Axis]) -> tuple[Table, ...]:
+def _tables(space: Mapping[str, Axis], pixels: str) -> tuple[Table, ...]:
+    """The paper's two tables, arranged by a grid's own axes where it has others.
+
+    Args:
+        pixels: the pixels that the reconstruction loss is over, as the title names them.
+    """
+    title = TABLE_1.title.replace(", all pixels", pixels)
+    first = TABLE_1.model_copy(update={"title": title})
     paper = {TABLE_1.rows, TABLE_1.columns}
     grid = [name for name, axis in space.items() if axis.kind == "grid"]
     if not space or paper <= set(space):
-        return TABLE_1, TABLE_2
+        return first, TABLE_2
     axes = dict(zip(("rows", "columns"), grid, strict=False)) if len(grid) > 1 else {}
     by = f" by {axes['rows']} and {axes['columns']}" if axes else ""
-    titles = (table.title.partition(" by ")[0] + by for table in (TABLE_1, TABLE_2))
+    titles = (table.title.partition(" by ")[0] + by for table in (first, TABLE_2))
     changes = ({**axes, "title": title} for title in titles)
-    both = zip((TABLE_1, TABLE_2), changes, strict=True)
+    both = zip((first, TABLE_2), changes, strict=True)
     return tuple(table.model_copy(update=change) for table, change in both)
 
 
@@ -192,8 +199,17 @@ class StudySpec(Config):
     @model_validator(mode="after")
     def _tables_of_its_axes(self) -> Self:
         if "tables" not in self.model_fields_set:
-            object.__setattr__(self, "tables", _tables(self.space))  # no field that a user set
+            # Set past the model, so that it does not count as a field that the user gave.
+            object.__setattr__(self, "tables", _tables(self.space, self.loss_pixels))
         return self
+
+    @property
+    def loss_pixels(self) -> str:
+        """The pixels that the reconstruction loss is over; empty where cells differ in them."""
+        changes = {*self.space, *(path for arm in self.arms for path in arm.set)}
+        if "pretrain.loss_region" in changes:
+            return ""
+        return {"all": ", all pixels", "masked": ", hidden pixels"}[self.pretrain.loss_region]
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> Self:

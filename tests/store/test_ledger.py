@@ -12,7 +12,7 @@ from ledger_entries import DONE, FAILED, checkpoint, rows
 from model.config.recipe import PretrainRecipe
 from model.errors import InputError
 from orchestrator.store.checkpoints import SavedCheckpoint
-from orchestrator.store.ledger import DamagedError, Ledger
+from orchestrator.store.ledger import NAIVE_FILLS, DamagedError, Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
 from orchestrator.study.graph import TrialSpec
@@ -242,6 +242,29 @@ def test_starts_are_counted_and_the_first_is_remembered(ledger: Ledger) -> None:
     ledger.store.write(f"{Paths.attempts(KEY)}/0001.json", b"{")
     # A note that is lost costs a time, not a training.
     assert ledger.notes(KEY)[0] == {}
+
+
+def test_fills_over_other_pixels_than_the_loss_are_not_shown(ledger: Ledger) -> None:
+    losses = {"zero_fill": 0.3, "mean_fill": 0.2, "gaussian_fill": 0.1, "hidden_share": 0.4}
+    ledger.save_naive_fill_losses(KEY, "masked", losses)
+    assert ledger.naive_fill_losses(KEY, "masked") == losses
+    assert ledger.naive_fill_losses(KEY, "all") == {}
+    # Before there were two kinds, they were over all pixels, whatever the loss was over.
+    old = {name: losses[name] for name in NAIVE_FILLS}
+    ledger.store.write_json(Paths.naive_fill_losses(KEY), old)
+    assert ledger.naive_fill_losses(KEY, "all") == old
+    assert ledger.naive_fill_losses(KEY, "masked") == {}
+
+
+def test_a_trial_of_the_old_rule_says_what_its_loss_was(ledger: Ledger) -> None:
+    spec = trial(train=TINY["pretrain"] | {"loss_region": "masked"}, loss_version=2)
+    assert spec.recipe.loss_definition == "L1 in [0, 1], mean over hidden pixels"
+    # As it was recorded, there was only one rule.
+    content = spec.model_dump(mode="json")
+    del content["recipe"]["loss_version"]
+    ledger.store.write_json(Paths.spec(spec.key), content)
+    recipe = ledger.spec(spec.key).recipe
+    assert "mean over images of the mean over their hidden pixels" in recipe.loss_definition
 
 
 def test_a_spec_comes_back_equal_and_may_be_written_anew(ledger: Ledger) -> None:

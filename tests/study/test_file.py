@@ -37,8 +37,9 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
     for stage in (study.pretrain, study.finetune):
         assert (stage.epochs, stage.batch_size) == (50, 128)
         assert (stage.optim.name, stage.optim.betas, stage.optim.lr) == ("adam", (0.9, 0.99), 1e-4)
-        assert (stage.schedule.start_lr, stage.schedule.warmup_epochs) == (1e-9, 5)
-        assert (stage.schedule.final_lr, stage.schedule.decay_epochs) == (5e-5, 15)
+        schedule = stage.schedule
+        assert (schedule.start_lr, schedule.warmup_length(50)) == (1e-9, 5)
+        assert (schedule.final_lr, schedule.decay_length(50)) == (5e-5, 15)
 
 
 def test_every_mistake_is_told_at_once_with_path_value_and_expectation(
@@ -166,6 +167,20 @@ def test_no_value_of_any_field_gets_another_error(
 
 def test_merge_helper_removes_what_is_none() -> None:
     assert merged({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}) == {"a": {"c": 2}}
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({}, "L1, all pixels"),
+        ({"pretrain": {"loss_region": "masked"}}, "L1, hidden pixels"),
+        ({"space": {"pretrain.loss_region": {"grid": ["all", "masked"]}}}, "L1"),
+        ({"arms": [{"name": "hidden", "set": {"pretrain.loss_region": "masked"}}]}, "L1"),
+    ],
+)
+def test_the_first_tables_title_says_which_pixels_count(change: dict[str, Any], what: str) -> None:
+    study = StudySpec.model_validate({"name": "x", **change})
+    assert study.tables[0].title.startswith(f"Reconstruction loss ({what})")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ OTHER = {
     "train.optim.lr": 0.0100000001, "train.optim.betas": [0.9, 0.999], "train.optim.eps": 1e-6,
     "train.optim.weight_decay": 0.1, "train.schedule.warmup_epochs": 0.5,
     "train.schedule.start_lr": 0.0, "train.schedule.decay_epochs": 0.5,
-    "train.schedule.final_lr": 0.0, "train.schedule.decay": "cosine",
+    "train.schedule.final_lr": 0.0, "train.schedule.final_share": 0.3, "loss_version": 2, "train.schedule.decay": "cosine",
     "train.schedule.per": "epoch", "train.augment.policy": "none", "train.augment.flip": True,
     "train.precision": "bf16", "train.mask.patch_size": 2, "train.mask.ratio": 0.5,
     "train.mask.mode": "exact", "train.mask.fill": "mean", "train.loss_region": "masked",

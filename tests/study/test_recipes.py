@@ -195,3 +195,25 @@ def test_what_does_not_change_a_result_changes_no_key(change: dict[str, Any]) ->
 def test_a_combination_that_no_recipe_allows_names_its_cell() -> None:
     with pytest.raises(StudyError, match="tiny: cell odd: patch_size 3 does not divide"):
         build_graph(study(), [Cell("odd", {"patch_size": 3})])
+
+
+def test_a_loss_over_hidden_pixels_alone_has_a_new_key() -> None:
+    def key(**pretrain: Any) -> str:
+        spec = StudySpec.model_validate({"name": "a", "pretrain": pretrain})
+        return next(iter(build_graph(spec, [Cell("base")]).trials))
+
+    # Its rule changed, and trials of the old one, pretrain-3a8264c36ebe, are not taken for it.
+    assert key(loss_region="masked") == "pretrain-99a2bc7a49d8"
+    # All others stay.
+    assert key(loss_region="all") == "pretrain-30167a29cd47"
+
+
+def test_a_cell_with_another_number_of_epochs_has_a_schedule_of_its_own() -> None:
+    spec = StudySpec.model_validate({"name": "a", "pretrain": {"epochs": 10}})
+    lengths = []
+    for values in ({}, {"pretrain.epochs": 50}, {"pretrain.schedule.decay_epochs": 2}):
+        pretrain, _ = cell_recipes(spec, Cell("base", values), seed=0)
+        assert pretrain is not None
+        schedule = pretrain.train.schedule
+        lengths.append((schedule.warmup_epochs, schedule.decay_epochs))
+    assert lengths == [(1, 3), (5, 15), (1, 2)]

@@ -23,7 +23,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from model.config.images import SyntheticImages
 from model.config.network import ModelConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
+from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe, current_loss_version
 from model.config.training import FinetuneConfig, OptimConfig, PretrainConfig, ScheduleConfig
 from model.data.image_set import ImageSet
 from model.data.synthetic import SyntheticSource
@@ -51,7 +51,8 @@ Rows = list[dict[str, Any]]
 def pretrain(data: SyntheticImages = IMAGES, seed: int = 0, **train: Any) -> PretrainRecipe:
     """A pretrain recipe of three epochs of four steps, the last one of a single image."""
     config = PretrainConfig(**_defaults() | train)
-    return PretrainRecipe(seed=seed, data=data, model=NETWORK, train=config)
+    version = current_loss_version(config.loss_region)
+    return PretrainRecipe(seed=seed, data=data, model=NETWORK, train=config, loss_version=version)
 
 
 def finetune(data: SyntheticImages = IMAGES, seed: int = 0, **train: Any) -> FinetuneRecipe:

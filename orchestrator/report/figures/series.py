@@ -140,9 +140,7 @@ def measured(study: StudySpec, kind: str, metric: str) -> str:
         return f"{name} accuracy"
     if kind == "finetune":
         return f"{name} loss (cross-entropy, nats)"
-    changed = {*study.space, *(path for arm in study.arms for path in arm.set)}
-    pixels = {"all": ", all pixels", "masked": ", hidden pixels"}[study.pretrain.loss_region]
-    return f"{name} loss (L1{'' if 'pretrain.loss_region' in changed else pixels})"
+    return f"{name} loss (L1{study.loss_pixels})"
 
 
 def chance(trials: Sequence[TrialRecord]) -> float | None:

@@ -74,7 +74,9 @@ def _fills(filled: FilledTable) -> Section:
     """The same losses of fills that learn nothing."""
     grids = [_fill_losses(filled, name, words) for name, words in _FILLS.items()]
     body = [row for _, rows in grids for row in rows]
-    return Section("Trivial fills (no learning), same images and masks", grids[0][0], body)
+    hidden = ", hidden pixels" if filled.region == "masked" else ""
+    title = f"Trivial fills (no learning), same images and masks{hidden}"
+    return Section(title, grids[0][0], body)
 
 
 def _place_of_best(filled: FilledTable) -> tuple[int, int] | None:

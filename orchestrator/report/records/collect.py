@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from model.config.recipe import PretrainRecipe
 from orchestrator.plan.board import Board, State
 from orchestrator.report.records.rows import CellRecord, TrialRecord, cell_records, trial_records
 from orchestrator.store.leases import is_held
@@ -48,7 +49,7 @@ def collect(board: Board, ledger: Ledger) -> Records:
             {
                 **_identity(trial),
                 **_ending(trial.key, board, ledger),
-                **ledger.naive_fill_losses(trial.key),
+                **_naive_fills(trial, ledger),
                 "epochs_done": len(epochs[-1]),
                 "train_seconds": seconds,
             }
@@ -76,8 +77,15 @@ def _identity(trial: TrialSpec) -> dict[str, Any]:
         "parent_key": trial.parent,
         "seed": trial.recipe.seed,
         "epochs": trial.recipe.train.epochs,
+        "loss": trial.recipe.loss_definition,
         "recipe": json.dumps(trial.recipe.public(), sort_keys=True),
     }
+
+
+def _naive_fills(trial: TrialSpec, ledger: Ledger) -> dict[str, float]:
+    if not isinstance(trial.recipe, PretrainRecipe):
+        return {}
+    return ledger.naive_fill_losses(trial.key, trial.recipe.train.loss_region)
 
 
 def _ending(key: str, board: Board, ledger: Ledger) -> dict[str, Any]:

@@ -36,6 +36,12 @@ class TrialRecord:
         return recipe
 
     @property
+    def loss_region(self) -> str | None:
+        """Pixels that its loss is over, `all` or `masked`; None for a finetuning."""
+        region: str | None = self.recipe.get("train", {}).get("loss_region")
+        return region
+
+    @property
     def mask(self) -> dict[str, Any]:
         """The recipe's mask; empty where it has none."""
         return dict(self.recipe.get("train", {}).get("mask", {}))

@@ -65,6 +65,8 @@ class FilledTable:
     """Validation images behind each result; None for other images, or where nothing says."""
     digits: Mapping[str, int] = field(default_factory=dict)
     """Axis -> significant digits that tell its values apart; six where nothing is said."""
+    region: str | None = None
+    """Pixels that the cells' losses are over: `all`, `masked`, or None where they differ."""
 
     @property
     def is_accuracy(self) -> bool:
@@ -74,7 +76,8 @@ class FilledTable:
     @property
     def unit(self) -> str:
         """Unit of the metric."""
-        return self.table.measure.unit
+        hidden = ", hidden pixels" if self.region == "masked" else ""
+        return self.table.measure.unit + hidden
 
     @property
     def shows_published(self) -> bool:
@@ -105,7 +108,10 @@ def fill_table(table: Table, records: Records) -> FilledTable:
         digits=digits_needed(seeds[0].values for seeds in cells.values()),
     )
     images = val_images(trials.values()) if table.measure.split == "val" else None
-    return FilledTable(table, tuple(map(reader.value, cells.values())), images, reader.digits)
+    values = tuple(map(reader.value, cells.values()))
+    regions = {reader.trial(cell).loss_region for seeds in cells.values() for cell in seeds}
+    region = regions.pop() if len(regions) == 1 else None
+    return FilledTable(table, values, images, reader.digits, region)
 
 
 def _without_pretraining(cells: Cells, trials: Mapping[str, TrialRecord]) -> dict[str, str]:
@@ -157,14 +163,15 @@ class _Reader:
             naive_fill_losses=self._naive_fill_losses(seeds),
         )
 
-    def _trial(self, cell: CellRecord) -> TrialRecord:
+    def trial(self, cell: CellRecord) -> TrialRecord:
+        """The trial that the table reads of a cell at a seed."""
         return self.trials[cell.trials[self.table.kind]]
 
     def _results(self, seeds: Sequence[CellRecord]) -> tuple[dict[int, float], str | None]:
         """The metric of each seed's trial that has it, and why others do not."""
         results, reasons = {}, set()
         for cell in seeds:
-            trial = self._trial(cell)
+            trial = self.trial(cell)
             result = self.epochs.get(trial.key, {}).get(self.table.metric)
             if trial.state != "done":
                 reasons.add(trial.state)
@@ -188,7 +195,7 @@ class _Reader:
     def _naive_fill_losses(self, seeds: Sequence[CellRecord]) -> dict[str, float]:
         if (self.table.kind, self.table.metric) != ("pretrain", "val_loss"):
             return {}
-        losses = [losses for cell in seeds if (losses := self._trial(cell).naive_fill_losses)]
+        losses = [losses for cell in seeds if (losses := self.trial(cell).naive_fill_losses)]
         if not losses:
             return {}
         return {name: statistics.fmean(each[name] for each in losses) for name in NAIVE_FILLS}

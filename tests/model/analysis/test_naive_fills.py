@@ -69,6 +69,30 @@ def test_errors_equal_those_counted_by_hand():
     assert found["gaussian"] == pytest.approx(abs(inpainted - scaled).mean(), rel=1e-4)
 
 
+def test_over_hidden_pixels_an_image_with_none_has_no_part() -> None:
+    images = torch.randint(1, 256, (3, 3, 16, 16), dtype=torch.uint8)
+    shown = torch.ones(3, 1, 16, 16, dtype=torch.bool)
+    shown[0, :, :8, :8] = False
+    shown[1, :, 0, 0] = False
+    # Black costs a pixel its own light: the mean light of the 64 + 1 hidden pixels, channel by
+    # channel, whatever the third image is.
+    hidden = [*images[0, :, :8, :8].flatten().tolist(), *images[1, :, 0, 0].tolist()]
+    expected = sum(hidden) / len(hidden) / 255
+    assert len(hidden) == 3 * 65
+    masked = fill_losses(images, shown, 8, "masked")
+    assert masked["zero"] == pytest.approx(expected, rel=1e-6)
+    # Of all pixels the same errors are a share.
+    whole = fill_losses(images, shown, 8, "all")
+    for name in ("zero", "mean", "gaussian"):
+        assert whole[name] == pytest.approx(masked[name] * 65 / (3 * 256), rel=1e-6)
+
+
+def test_no_hidden_pixel_has_no_mean() -> None:
+    everything = torch.ones(2, 1, 16, 16, dtype=torch.bool)
+    with pytest.raises(ValueError, match="no hidden pixel"):
+        fill_losses(_smooth(2, 16), everything, 4, "masked")
+
+
 @pytest.mark.parametrize("patch", [2, 4, 8])
 def test_better_restorations_score_better(patch):
     found = fill_losses(_smooth(40, 64), _shown(40, 64, patch), patch)
@@ -145,4 +169,8 @@ def test_a_trials_yardsticks_use_the_masks_it_was_validated_with(
     masked = objective.masked(batch, objective.shown(batch))
     # Black is what the network itself is shown: the loss of giving it back unchanged.
     expected = float((masked - images).abs().mean())
-    assert fill_losses_of_recipe(recipe, image_set)["zero"] == pytest.approx(expected, rel=1e-5)
+    fills = fill_losses_of_recipe(recipe, image_set)
+    assert fills.losses["zero"] == pytest.approx(expected, rel=1e-5)
+    # Every pixel of these images has some light, so that a hidden one is one that changed.
+    hidden = (masked != images).any(dim=1).double().mean()
+    assert fills.hidden_share == pytest.approx(float(hidden), abs=1e-6)

@@ -121,8 +121,8 @@ _HUGE = OptimConfig(lr=1e30)
 def test_a_loss_that_is_not_finite_ends_the_trial(kind: str) -> None:
     recipe = {"pretrain": pretrain, "finetune": finetune}[kind]
     context, good = LocalContext(), LocalContext()
-    # The first step of the second epoch, number 4 from 0, breaks the weights; the next one shows.
-    with pytest.raises(Diverged, match=r"epoch 2, step 5, at learning rate 5e\+29"):
+    # The first step of the second epoch, number 5, breaks the weights; the next one shows it.
+    with pytest.raises(Diverged, match=r"epoch 2, step 6, at learning rate 5e\+29"):
         train(recipe(optim=_HUGE, schedule=_CLIFF), context)
     train(recipe(epochs=1, optim=OptimConfig(lr=1e-3), schedule=CONSTANT), good)
     # The epoch before is kept as it was, weights and optimiser.
@@ -141,7 +141,7 @@ def test_weights_that_the_last_step_broke_are_not_kept() -> None:
     context = LocalContext()
     recipe = pretrain(epochs=1, batch_size=10, optim=_HUGE, schedule=CONSTANT)
     # The only training loss was finite, but not one held-out image has a loss afterwards.
-    with pytest.raises(Diverged, match=r"epoch 1, step 0, at learning rate 1e\+30"):
+    with pytest.raises(Diverged, match=r"epoch 1, step 1, at learning rate 1e\+30"):
         train(recipe, context)
     # Neither the row nor the weights are saved as if all were well.
     assert context.rows == []
@@ -153,8 +153,8 @@ def test_a_broken_start_is_told_with_the_first_step() -> None:
     train(finetune(epochs=1, schedule=CONSTANT), context)
     assert context.checkpoint is not None
     context.checkpoint.weights["network.generator.transformer.extra"][0] = math.nan
-    # Steps are numbered through the trial: the second epoch begins with number 4.
-    with pytest.raises(Diverged, match="epoch 2, step 4, "):
+    # Steps are numbered through the trial, from 1: the second epoch begins with number 5.
+    with pytest.raises(Diverged, match="epoch 2, step 5, "):
         train(finetune(schedule=CONSTANT), context)
 
 

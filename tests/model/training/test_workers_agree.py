@@ -25,9 +25,12 @@ from model.training.fit import _agree
 # Two dev images: with three workers one evaluates nothing.
 _DATA = IMAGES.model_copy(update={"dev_per_class": 1})
 _HIDDEN = {"mask": MaskConfig(fill="learned"), "loss_region": "masked"}
+# Four patches an image: two images of five hide nothing, and so do some workers' parts of a batch.
+_COARSE = {"mask": MaskConfig(patch_size=8, ratio=0.2), "loss_region": "masked"}
 _RECIPES = {
     "pretrain": pretrain(_DATA),
     "masked": pretrain(_DATA, **_HIDDEN),
+    "coarse": pretrain(_DATA, **_COARSE),
     "streamed": pretrain(_DATA, mask=MaskConfig(mode="uvcgan2")),
     "finetune": finetune(_DATA),
 }

@@ -1,5 +1,6 @@
 """Tables as text: arrangement, labels, Markdown."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,20 @@ def test_a_reconstruction_loss_stands_above_what_costs_no_learning() -> None:
     assert last.body == [
         ["black, 4x4", "0.0900"], ["mean colour, 4x4", "0.0400"], ["Gaussian inpainting, 4x4", "0.0200"],
     ]  # fmt: skip
+
+
+def test_fills_beside_a_loss_over_hidden_pixels_are_over_hidden_pixels() -> None:
+    plain = {"zero_fill": 0.09, "mean_fill": 0.04, "gaussian_fill": 0.02}
+    recipe = json.dumps({"train": {"loss_region": "masked"}})
+    loss = records([cell(4, 0.2, 0.0185)], "val_loss", recipe=recipe, **plain)
+    filled = fill_table(TABLE_1, loss)
+    # The heading and the unit say so; of one loss over all pixels neither would.
+    assert (
+        sections(filled)[-1].title
+        == "Trivial fills (no learning), same images and masks, hidden pixels"
+    )
+    assert filled.unit == "L1 in [0,1], hidden pixels"
+    assert fill_table(TABLE_1, records([cell(4, 0.2, 0.0185)], "val_loss")).unit == "L1 in [0,1]"
 
 
 def test_an_accuracy_has_no_such_yardsticks() -> None:
