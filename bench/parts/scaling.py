@@ -13,6 +13,7 @@ from bench.harness.result import Result, at_least, result
 from bench.inputs import images as embedded
 from bench.inputs.recipes import QUICK, recipe
 from model.config.images import ImageFolder, SyntheticImages
+from model.data.checksums import crc32_of
 from model.data.image_set import ImageSet
 from model.data.load import load, resolve
 from orchestrator.plan.board import Board, board_of
@@ -40,7 +41,7 @@ def _images(options: Options) -> Iterator[Result]:
     for copies in options.pick((1, 4, 16), (1, 2)):
         count = copies * int((~drawn.is_val).sum())
         before = peak()
-        first, opened = _decoded(drawn, copies)
+        first, opened, verified = _decoded(drawn, copies)
         each = [first / count * 1e6]
         smallest, peer = smallest or each, smallest or []
         yield result(
@@ -50,10 +51,14 @@ def _images(options: Options) -> Iterator[Result]:
         )  # fmt: skip
         note = "decoded before, mapped from disk"
         yield result(f"scaling.images.open.{count}", "ms", [1e3 * one for one in opened], note=note)
+        note = "the cached pixels against their checksum, once in a process"
+        yield result(
+            f"scaling.images.verify.{count}", "ms", [1e3 * one for one in verified], note=note
+        )
 
 
-def _decoded(drawn: ImageSet, copies: int) -> tuple[float, list[float]]:
-    """Seconds of the first reading of a folder of images, and of three later ones."""
+def _decoded(drawn: ImageSet, copies: int) -> tuple[float, list[float], list[float]]:
+    """Seconds of the first reading of a folder of images, of three later ones, of three checks."""
     with TemporaryDirectory(prefix="maskgrid-bench-") as folder:
         for copy in range(copies):
             embedded.write_jpegs(drawn, Path(folder) / "files", f"{copy:02d}-")
@@ -61,7 +66,9 @@ def _decoded(drawn: ImageSet, copies: int) -> tuple[float, list[float]]:
         config = ImageFolder(source="folder", path=path, image_size=_SIDE)
         first = _timed(lambda: load(resolve(config), cache))
         resolved = resolve(config)
-        return first, [_timed(lambda: load(resolved, cache)) for _ in range(3)]
+        opened = [_timed(lambda: load(resolved, cache)) for _ in range(3)]
+        (pixels,) = cache.glob("*/images.npy")
+        return first, opened, [_timed(lambda: crc32_of(pixels)) for _ in range(3)]
 
 
 def _trials(options: Options) -> Iterator[Result]:

@@ -24,6 +24,8 @@ class ImageSet:
     """In label order."""
     fingerprint: str
     """Hex digits of the images' content."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the pixels, a line each."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from model.config.images import DataConfig, ImageFolder, SyntheticImages, TinyImageNet
 from model.data import folder, tiny_imagenet
-from model.data.cache import Source, load_or_build
+from model.data.cache import load_or_build
+from model.data.cached_set import Source
 from model.data.decode import decode
 from model.data.duplicates import describe_duplicates
 from model.data.files import Files, FolderFiles, open_files, thread_count
@@ -21,6 +22,7 @@ from model.data.listing import Entry, Listing
 from model.data.pixels import DecodeError
 from model.data.synthetic import SyntheticSource
 from model.data.unreadable import unreadable
+from model.data.words import shorten
 from model.errors import InputError
 
 _BLOCK = 512
@@ -75,6 +77,7 @@ class _FileSource:
         self.image_size = image_size
         self.fingerprint = listing.fingerprint(image_size)
         self.notes = (*listing.notes, *describe_duplicates(listing.entries))
+        self._looking_12_bit: list[str] = []
 
     def blocks(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield blocks. Raises InputError after the last image, naming those that do not decode."""
@@ -88,6 +91,16 @@ class _FileSource:
         if failures:
             raise unreadable(self._files.path, failures, len(self._entries))
 
+    def pixel_notes(self) -> tuple[str, ...]:
+        """Images that come out nearly black; complete once all blocks are decoded."""
+        if not self._looking_12_bit:
+            return ()
+        names = shorten(sorted(self._looking_12_bit), "image")
+        return (
+            f"{names} of 16 bits without a value above 4095, thus nearly black: 12-bit values? "
+            "Multiply them by 16",
+        )
+
     def _decode(self, entry: Entry) -> npt.NDArray[np.uint8] | str:
         """Decoded image (3, S, S), or the reason why it does not decode."""
         try:
@@ -99,6 +112,8 @@ class _FileSource:
             if decoded.rule != entry.content.rule:
                 # Members of a zip are not looked into where their names say JPEG.
                 return f"{entry.image.file} is not a JPEG, as its name says; rename it"
+            if decoded.looks_12_bit:
+                self._looking_12_bit.append(entry.image.file)
             return decoded.pixels
         except DecodeError as error:
             return f"{entry.image.file}: {error}"

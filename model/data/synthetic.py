@@ -45,6 +45,10 @@ class SyntheticSource:
         sizes = (self.image_size, self._num_classes, self._num_train, self._num_val)
         self.fingerprint = digest(["synthetic", GENERATOR_VERSION, self._seed, *sizes])
 
+    def pixel_notes(self) -> tuple[str, ...]:
+        """None: these are made as they should be."""
+        return ()
+
     def blocks(self) -> Iterator[npt.NDArray[np.uint8]]:
         """One class of one split after the other: (n, 3, S, S) uint8."""
         splits = (("train", self._num_train), ("val", self._num_val))

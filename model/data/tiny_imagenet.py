@@ -8,6 +8,7 @@
 The root may be nested one level, as in the official zip. `test` is ignored: it has no labels.
 """
 
+import codecs
 from collections.abc import Iterator
 
 from model.data.files import Files
@@ -52,9 +53,15 @@ def _lines(files: Files, name: str) -> list[str]:
     if base not in files.files(folder):
         raise InputError(f"{files.path} is not Tiny ImageNet, or not all of it: no {name}")
     try:
-        return files.read(name).decode("ascii").splitlines()
+        return _text(files.read(name)).splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{files.path}: {name} is not plain text") from error
+
+
+def _text(data: bytes) -> str:
+    """UTF-8, or UTF-16 with its mark, as editors and shells of Windows write them."""
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _training(files: Files, root: str, classes: tuple[str, ...]) -> Iterator[ImageFile]:
@@ -66,7 +73,7 @@ def _training(files: Files, root: str, classes: tuple[str, ...]) -> Iterator[Ima
 
 def _validation(files: Files, root: str, classes: set[str]) -> Iterator[ImageFile]:
     table = f"{root}val/val_annotations.txt"
-    rows = [line.split("\t") for line in _lines(files, table) if line.strip()]
+    rows = [line.strip().split("\t") for line in _lines(files, table) if line.strip()]
     if short := [row for row in rows if len(row) < 2]:
         raise InputError(f"{files.path}: a line of {table} has no class: {short[0][0]}")
     wnid_of = {row[0]: row[1] for row in rows}

@@ -76,7 +76,10 @@ def _prepare(plan: Plan, options: RunOptions, console: Console) -> None:
     with console.status("reading the images"):
         for data in plan.data_to_train_on:
             # What does not decode, or too few images of a class, is refused before any trial.
-            split(load(data, options.cache), data)
+            images = load(data, options.cache)
+            split(images, data)
+            for note in images.notes:
+                print_line(console, note)
     save_record(plan.ledger.store, plan.slot)
 
 

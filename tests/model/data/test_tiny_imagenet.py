@@ -74,6 +74,18 @@ def test_picked_classes_of_a_larger_set_are_a_smaller_set(tmp_path: Path) -> Non
     assert whole.fingerprint(16) == part.fingerprint(16)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_list_files_of_any_editor_are_read(tmp_path: Path, encoding: str, line_end: str) -> None:
+    files = tiny_imagenet_files()
+    plain = listing_of(write_zip(tmp_path / "plain.zip", files))
+    for name in ("wnids.txt", ANNOTATIONS):
+        # An empty line and spaces at the ends are not names either.
+        lines = ["", *(f"{line} " for line in files[name].decode().splitlines()), ""]
+        files[name] = line_end.join(lines).encode(encoding)
+    assert listing_of(write_zip(tmp_path / "other.zip", files)) == plain
+
+
 def test_fingerprint_follows_content_order_and_size(tmp_path: Path) -> None:
     files = tiny_imagenet_files()
     base = listing_of(write_zip(tmp_path / "base.zip", files))
