@@ -24,7 +24,7 @@ def explain(
     recipes: Annotated[bool, typer.Option("--recipes", help="Print the recipes in full.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell where a cell's numbers come from: trials, recipes, commit, images, hardware.
+    """Show where a cell's numbers come from: trials, recipes, commit, images, hardware.
 
     --json prints one object: study; cell; values (what the cell changes);
     numbers, each with table, title, seed, trial, metric, value, epoch, select;

@@ -18,7 +18,7 @@ def export(
     store: StoreUri = DEFAULT_STORE,
     cache: Cache = None,
 ) -> None:
-    """Write a trial's weights, configuration and model card; the card tells how to load it."""
+    """Write a trial's weights, configuration and model card; the card says how to load it."""
     from orchestrator.export import export
     from orchestrator.store.inventory import open_store
 

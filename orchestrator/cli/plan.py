@@ -65,8 +65,8 @@ def _show(made: Plan, cost: Estimate, recipes: bool) -> None:
 
 def _trial_table(made: Plan) -> Table:
     table = Table(box=None, padding=(0, 1), show_edge=False, header_style="bold")
-    for column in ("trial", "seed", "epochs", "state", "asked for by"):
-        table.add_column(column, no_wrap=column != "asked for by", overflow="fold")
+    for column in ("trial", "seed", "epochs", "state", "cells"):
+        table.add_column(column, no_wrap=column != "cells", overflow="fold")
     for key, trial in made.graph.trials.items():
         state = made.board.states[key]
         shown = "would run" if state is State.WAITING else str(state)

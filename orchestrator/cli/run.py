@@ -66,6 +66,6 @@ def run(
         try:
             done = run_study(made, options, console, interrupts)
         except KeyboardInterrupt:
-            print_line(console, f"nothing had begun; to go on: {options.command}")
+            print_line(console, f"nothing was started; to go on: {options.command}")
             done = False
     raise typer.Exit(0 if done else 1)

@@ -1,4 +1,4 @@
-"""`maskgrid store`: what lies in a store, and deleting what nobody needs."""
+"""`maskgrid store`: what a store holds, and deleting what nobody needs."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from orchestrator.store.cleanup import delete_ray_files, delete_trials
 from orchestrator.store.inventory import Inventory, StoredTrial, open_store, take_inventory
 from orchestrator.store.study_registry import forget_study
 
-app = typer.Typer(no_args_is_help=True, help="See what lies in a store; delete what nobody needs.")
+app = typer.Typer(no_args_is_help=True, help="List what a store holds; delete what nobody needs.")
 
 _NOBODY = "no study"
 
@@ -81,23 +81,25 @@ def forget(
 ) -> None:
     """Forget a study that is no longer wanted; its trials stay, unused, until they are deleted."""
     ledger = open_store(store)
-    note = forget_study(ledger.store, name)
-    asked = f" and the {len(note.trials)} trials it asked for" if note else ""
-    typer.echo(f"forgot {name}{asked}; `maskgrid store delete --unused` deletes what nobody uses")
+    record = forget_study(ledger.store, name)
+    trials = f" and its {len(record.trials)} trials" if record else ""
+    typer.echo(f"forgot {name}{trials}; `maskgrid store delete --unused` deletes what nobody uses")
 
 
 def _check(keys: list[str], unused: bool, ray_files: bool, force: bool) -> None:
     if keys and unused:
-        raise InputError("name trials, or give --unused; not both")
+        raise InputError("give trial keys or --unused, not both")
     if not (keys or unused or ray_files):
-        raise InputError("store delete: what? choices: trial keys, --unused, --ray-files")
+        raise InputError(
+            "store delete: nothing was named; choices: trial keys, --unused, --ray-files"
+        )
     if force and not keys:
         raise InputError("--force is for trials that are named one by one")
 
 
 def _confirmed(what: str) -> bool:
     if not sys.stdin.isatty():
-        raise InputError(f"would delete {what}; no terminal to ask at, so give --yes")
+        raise InputError(f"would delete {what}; no terminal to confirm at; give --yes")
     return typer.confirm(f"Delete {what} for good?")
 
 
@@ -106,7 +108,7 @@ def _tell(chosen: list[StoredTrial], deleted: list[str], unknown: list[str]) -> 
         typer.echo(f"deleted {_counted(len(deleted))}")
     for trial in chosen:
         if trial.key not in deleted:
-            typer.echo(f"kept {trial.key}: a run has asked for it meanwhile")
+            typer.echo(f"kept {trial.key}: a run needs it now")
     for name in unknown:
         typer.echo(f"kept {name}: not a file of maskgrid's")
 

@@ -10,7 +10,7 @@ _METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 
 def plan_json(plan: Plan, recipes: bool = False) -> dict[str, Any]:
-    """What `maskgrid plan` prints, its names stable; see the command's help for them."""
+    """The object that `maskgrid plan --json` prints; its names stay, see the command's help."""
     return {
         "study": plan.study.name,
         "warning": plan.warning,

@@ -1,4 +1,4 @@
-"""Where every trial of a graph stands: what is done, what runs, and what is ready."""
+"""The board of a study: the state of each trial, and which is next."""
 
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ _FINISHED = (State.DONE, State.CACHED)
 
 
 class Board:
-    """Where every trial of a graph stands; knows neither Ray nor the disk.
+    """The state of every trial of a graph; knows neither Ray nor the disk.
 
     The cost of a call does not grow with the graph, but with what the call changes: the children
     of a trial that ended, or the ready trials that `next_ready` has to pass over.
@@ -160,7 +160,7 @@ class Board:
 
 
 def _depths(graph: TrialGraph) -> dict[str, int]:
-    """How many generations stand above each trial; a graph names parents before their children."""
+    """Generations above each trial; a graph names parents before their children."""
     depths: dict[str, int] = {}
     for key, trial in graph.trials.items():
         depths[key] = max((depths[parent] + 1 for parent in trial.parents), default=0)
@@ -168,7 +168,7 @@ def _depths(graph: TrialGraph) -> dict[str, int]:
 
 
 def board_of(graph: TrialGraph, ledger: Ledger, found: State = State.CACHED) -> Board:
-    """Where the graph's trials stand by the ledger alone.
+    """The board of a graph by the ledger alone.
 
     Args:
         found: the state of what the ledger calls done.
@@ -180,7 +180,7 @@ def board_of(graph: TrialGraph, ledger: Ledger, found: State = State.CACHED) -> 
 
 
 def board_now(graph: TrialGraph, ledger: Ledger) -> Board:
-    """Where the trials stand now, those included that some other process trains."""
+    """The board of a graph now, with the trials that some other process trains."""
     board = board_of(graph, ledger, State.DONE)  # cached is a word for what a run finds
     for key in graph.trials:
         if board.states[key] is State.WAITING and is_held(ledger.store, key):

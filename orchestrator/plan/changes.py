@@ -1,4 +1,4 @@
-"""What an edit of a study file changes, against what the study asked for when it last ran."""
+"""Changes that an edit of a study file makes, against the study as it last ran in a store."""
 
 import json
 import textwrap
@@ -59,7 +59,7 @@ def change_lines(plan: Plan) -> list[str]:
     if slot.last is None:
         return _first_run(slot)
     if plan.warning:
-        return [f"what changed since {slot.label} last ran cannot be told without the images"]
+        return [f"changes since {slot.label} last ran are unknown without the images"]
     changes = [
         *_cell_lines(slot.last, slot.now),
         *_seed_lines(slot.last, slot.now),
@@ -123,7 +123,7 @@ def _only_in(here: CellsByName, there: CellsByName) -> list[str]:
 
 
 def _keys(cell: dict[int, RecordedCell]) -> frozenset[tuple[int, str]]:
-    """What a cell asks for at each seed."""
+    """A cell's trials at each seed."""
     return frozenset((seed, key) for seed, asked in cell.items() for key in asked.keys.values())
 
 
@@ -133,7 +133,7 @@ def _why_changed(
     before: dict[int, RecordedCell],
     now: dict[int, RecordedCell],
 ) -> str | None:
-    """Why a cell asks for other trials than before; None where it does not."""
+    """Reason why a cell has other trials than before; None where it has the same."""
     seeds = sorted(before.keys() & now.keys())
     seed = next((seed for seed in seeds if before[seed].keys != now[seed].keys), None)
     if seed is None:
@@ -166,7 +166,7 @@ def _trial_lines(plan: Plan, label: str, old: StudyRecord, new: StudyRecord) -> 
 
 
 def _unused(store: Store, label: str, keys: set[str]) -> int:
-    """How many of the trials that one study dropped are in the store and used by no other."""
+    """Number of the trials that a study dropped and no other uses, but the store holds."""
     if not keys:
         return 0
     others = {other: record for other, record in load_readable(store).items() if other != label}

@@ -1,4 +1,4 @@
-"""What a study would cost: hours, GPU-hours and disk, from what trials like its own took before.
+"""Cost of a study: hours, GPU-hours and disk, from what trials like its own took before.
 
 A trial is like another if kind, network, images, batch, precision and workers are the same: then an
 epoch takes it as long. What nothing like it was ever trained is said to be unknown, not guessed.
@@ -22,7 +22,7 @@ from orchestrator.study.runtime import Runtime
 
 @dataclass(frozen=True)
 class Measured:
-    """What a finished trial took."""
+    """Time and space that a finished trial took."""
 
     epoch_seconds: float
     """Training and evaluation of one epoch; the median of its epochs."""
@@ -36,7 +36,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the trials that would run are expected to take."""
+    """Time and space that the trials to run are expected to take."""
 
     trials: int
     unknown: int
@@ -47,9 +47,9 @@ class Estimate:
     gpus_per_worker: float
     """0 where trials train on CPUs."""
     hardware: tuple[str, ...]
-    """What the measured trials ran on."""
+    """Names of the GPUs or processors of the measured trials."""
     disk_bytes: int
-    """Final weights, and two checkpoints of each trial at work."""
+    """Final weights, and two checkpoints of each running trial."""
     at_once: int
 
     @property

@@ -45,7 +45,7 @@ class Plan:
 
     @property
     def data_to_train_on(self) -> list[DataConfig]:
-        """What the trials to run train on: an axis may change how many images there are."""
+        """Images of the trials to run: an axis may change how many there are."""
         waiting = [key for key, state in self.board.states.items() if state is State.WAITING]
         asked = [self.graph.trials[key].recipe.data for key in waiting]
         return list({repr(data): data for data in asked}.values())
@@ -57,7 +57,7 @@ class Plan:
 
     @cached_property
     def slot(self) -> Slot:
-        """Where the store records the study, and what it asked for when it last ran."""
+        """The study's place in the store's registry, and its record of the last run."""
         return slot_for(self.ledger.store, record_of(self.study, self.graph))
 
     @property
@@ -65,7 +65,7 @@ class Plan:
         """One line: how many trials, and where they stand."""
         counts = {state: self.count(state) for state in State}
         parts = [
-            f"{self.study.name}: {self.asked} trials asked for, {len(self.graph.trials)} unique",
+            f"{self.study.name}: {self.asked} trials requested, {len(self.graph.trials)} unique",
             f"{counts[State.CACHED]} cached",
             f"{counts[State.WAITING]} to run",
         ]
@@ -84,7 +84,7 @@ def make_plan(
     """Read a study, find its images, expand it and look up what its store already holds.
 
     Args:
-        data: where the images lie, instead of what the study says.
+        data: path of the images, instead of the study's.
         strict: False plans without the images where there are none; keys then are provisional.
         existing: refuse a store that is not there.
 

@@ -1,4 +1,4 @@
-"""Deleting from a store what was chosen, and nothing that turned out to be needed meanwhile."""
+"""Deletion of chosen trials, and of none that turned out to be needed meanwhile."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ def delete_trials(
     """Delete whole trials, with what Ray left of them.
 
     Each is held by a lease while it is deleted, so that no run begins it meanwhile. One that a run
-    is at work on stays, and (without `force`) one that a study has asked for since it was chosen.
+    trains stays, and (without `force`) one that a study has asked for since it was chosen.
 
     Returns:
         The keys that were deleted, and files in their folders that are not maskgrid's and stay.
@@ -49,10 +49,10 @@ def delete_ray_files(ledger: Ledger, inventory: Inventory) -> None:
     """Delete Ray's own folders in the store, TensorBoard's files among them.
 
     Raises:
-        InputError: a run is at work in the store.
+        InputError: a run trains in the store.
     """
     if running := [key for key, trial in inventory.trials.items() if trial.state == "running"]:
-        raise InputError(f"Ray's files are in use: trial {running[0]} is being trained just now")
+        raise InputError(f"Ray's files are in use: trial {running[0]} is being trained")
     for folder in Paths.ray:
         ledger.store.delete_folder(folder)
 

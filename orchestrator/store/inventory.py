@@ -1,4 +1,4 @@
-"""What lies in a store, which study uses it, and what of it may be deleted."""
+"""Inventory of a store: trials, their sizes, the studies that use them."""
 
 import difflib
 from collections import defaultdict
@@ -19,7 +19,7 @@ TrialState = Literal["done", "failed", "running", "unfinished"]
 
 @dataclass(frozen=True)
 class StoredTrial:
-    """One trial as it lies in the store."""
+    """One trial as the store holds it."""
 
     key: str
     state: TrialState
@@ -38,11 +38,11 @@ class StoredTrial:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All that lies in a store."""
+    """Everything that a store holds."""
 
     trials: dict[str, StoredTrial]
     studies: tuple[str, ...]
-    """Labels of the studies that the store remembers."""
+    """Labels of the studies that the store records."""
     ray_bytes: int
     """Size of what Ray left: state that is never read again, and TensorBoard's curves."""
 
@@ -58,7 +58,7 @@ class Inventory:
         found = [self._trial(key) for key in dict.fromkeys(keys)]
         for trial in found:
             if trial.state == "running":
-                raise InputError(f"trial {trial.key} is being trained just now")
+                raise InputError(f"trial {trial.key} is being trained")
             if trial.used_by and not force:
                 studies = ", ".join(trial.used_by)
                 raise InputError(
@@ -69,7 +69,7 @@ class Inventory:
 
     @property
     def unused(self) -> list[StoredTrial]:
-        """Trials that no study uses and no run is at work on."""
+        """Trials that no study uses and no run trains."""
         trials = self.trials.values()
         return [trial for trial in trials if not trial.used_by and trial.state != "running"]
 

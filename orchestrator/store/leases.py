@@ -128,7 +128,7 @@ class Leases:
 
 
 def is_held(store: Store, key: str) -> bool:
-    """Whether some run is at work on a trial, as far as one look can tell."""
+    """Whether some run trains a trial, as far as one look can tell."""
     folder = Paths.leases(key)
     return any(_looks_held(_read(store, f"{folder}/{name}")) for name in store.names(folder))
 

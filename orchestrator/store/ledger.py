@@ -33,7 +33,7 @@ _MASK_MEASURES = (*NAIVE_FILLS, HIDDEN_SHARE)
 
 
 class Outcome(Config):
-    """How a trial ended."""
+    """The end of a trial."""
 
     state: Literal["done", "failed"]
     reason: str | None = None
@@ -76,7 +76,7 @@ class Ledger:
         self.store.write_json(Paths.spec(trial.key), trial.model_dump(mode="json"))
 
     def spec(self, key: str) -> TrialSpec:
-        """What the trial is.
+        """The trial itself.
 
         Raises:
             DamagedError: no such trial, or its record cannot be read.
@@ -90,7 +90,7 @@ class Ledger:
             raise DamagedError(f"trial {key}: spec.json: {error.errors()[0]['msg']}") from None
 
     def outcome(self, key: str) -> Outcome | None:
-        """How the trial ended, or None while it has not (an unreadable record counts as none)."""
+        """The trial's end, or None while it has not ended (an unreadable record counts as none)."""
         content = self.store.read(Paths.outcome(key))
         if content is None:
             return None
@@ -139,8 +139,8 @@ class Ledger:
             return schemas.from_parquet(content, schemas.EPOCHS) if content else _NO_EPOCHS
         except InputError as error:
             raise InputError(
-                f"{self.store.name}: {Paths.epochs(key)}: {error}; without the folder "
-                f"{Paths.trial(key)} it would be trained again"
+                f"{self.store.name}: {Paths.epochs(key)}: {error}; delete the folder "
+                f"{Paths.trial(key)} to train it again"
             ) from None
 
     def naive_fill_losses(self, key: str, region: str = "all") -> dict[str, float]:

@@ -23,7 +23,7 @@ class Paths:
 
     @staticmethod
     def study(label: str) -> str:
-        """What a study asked for when it last ran."""
+        """Record of a study as it last ran."""
         return f"{Paths.studies}/{label}.json"
 
     @staticmethod
@@ -43,7 +43,7 @@ class Paths:
 
     @classmethod
     def outcome(cls, key: str) -> str:
-        """How the trial ended; absent while it has not."""
+        """The trial's end; absent while it has not ended."""
         return f"{cls.trial(key)}/outcome.json"
 
     @classmethod
@@ -53,7 +53,7 @@ class Paths:
 
     @classmethod
     def naive_fill_losses(cls, key: str) -> str:
-        """What restoring without learning costs on a pretrain trial's images and masks."""
+        """Losses of restoring without learning, on a pretrain trial's images and masks."""
         return f"{cls.trial(key)}/yardsticks.json"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Where a number came from: code, packages, hardware, time."""
+"""Provenance of a number: code, packages, hardware, time."""
 
 import datetime
 import importlib.metadata
@@ -37,7 +37,7 @@ def _commit() -> dict[str, Any]:
     if not (root / ".git").exists():
         return {"commit": None, "dirty": None}
     commit = _git(root, "rev-parse", "HEAD")
-    # What a study or a benchmark writes (results) is no change of what produced it.
+    # What a study or a benchmark writes (results) does not change what produced it.
     changed = _git(root, "status", "--porcelain", "--", ".", ":!results", ":!bench/results")
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
 

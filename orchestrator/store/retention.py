@@ -1,4 +1,4 @@
-"""Which trained weights stay in the store: `runtime.keep_weights`, applied when a run has ended."""
+"""Retention of trained weights: `runtime.keep_weights`, applied when a run has ended."""
 
 from collections.abc import Callable, Iterable
 from functools import cache

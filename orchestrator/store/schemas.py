@@ -124,13 +124,13 @@ def from_parquet(content: bytes, schema: pa.Schema) -> pa.Table:
     """The columns of `schema` from a Parquet file; nullable ones that it lacks are null.
 
     Raises:
-        InputError: no Parquet file, of another version, or a column is missing or of another type.
+        InputError: not Parquet, of another version, or a column is missing or of another type.
     """
     try:
         # A trial's file is small: threads would cost more than they save.
         table = pq.ParquetFile(io.BytesIO(content)).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"no readable Parquet record: {error}") from None
+        raise InputError(f"not a readable Parquet record: {error}") from None
     version = (table.schema.metadata or {}).get(b"maskgrid.records", b"missing").decode()
     if version != str(VERSION):
         raise InputError(f"record of version {version}; this maskgrid reads version {VERSION}")

@@ -40,8 +40,8 @@ class Store:
     def __init__(self, uri: str) -> None:
         if _SECRET.search(uri):
             raise InputError(
-                f"store {_SECRET.sub('//***@', uri)}: a URI ends in Ray's records, so credentials "
-                "in it would too; give them by environment variables, a profile or a role"
+                f"store {_SECRET.sub('//***@', uri)}: Ray records the URI, and credentials in "
+                "it too; give them as environment variables, a profile or a role"
             )
         self.uri = uri if "://" in uri else str(Path(uri).expanduser().resolve())
         try:
@@ -75,11 +75,11 @@ class Store:
         except (OSError, ValueError) as error:
             raise InputError(f"store {self.name}: cannot be read: {error}") from None
         if found is None and existing:
-            raise InputError(f"store {self.name}: there is none here; `maskgrid run` makes one")
+            raise InputError(f"store {self.name}: no store found; `maskgrid run` creates one")
         schema = (found or {}).get("schema", SCHEMA)
         if not isinstance(schema, int) or schema > SCHEMA:
             raise InputError(
-                f"store {self.name}: written with schema {schema}, this maskgrid knows up to "
+                f"store {self.name}: written with schema {schema}; this maskgrid reads up to "
                 f"{SCHEMA}; use a newer maskgrid or another --store"
             )
 
@@ -153,14 +153,14 @@ class Store:
         """The file as a JSON object, or None where there is no such file.
 
         Raises:
-            ValueError: the file is no JSON object.
+            ValueError: the file is not a JSON object.
         """
         content = self.read(name)
         if content is None:
             return None
         parsed = json.loads(content)
         if not isinstance(parsed, dict):
-            raise ValueError(f"{name}: a JSON object was expected")
+            raise ValueError(f"{name}: not a JSON object")
         return parsed
 
     def write_json(self, name: str, content: dict[str, Any], flushed: bool = True) -> None:

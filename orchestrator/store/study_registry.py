@@ -1,7 +1,7 @@
-"""What each study asked for when it last ran, kept in the store beside the trials.
+"""Registry of studies: the cells and trials of each as it last ran, kept beside the trials.
 
-It tells which trials are still of use, and what an edit of the study file changes. Nothing is
-trained or read by it: a store without these notes works as well.
+It shows which trials are still of use, and what an edit of the study file changes. Nothing is
+trained or read by it: a store without these records works as well.
 """
 
 import itertools
@@ -35,7 +35,7 @@ class RecordedCell(Config):
 
 
 class RecordedTrial(Config):
-    """What was asked of one trial; where its images lay is left out."""
+    """Recipe of one trial, without the path of its images."""
 
     parent: str | None
     recipe: dict[str, Any]
@@ -52,7 +52,7 @@ class StudyRecord(Config):
     """Every trial of the graph, parents included, by its key."""
 
     def trials_of(self, cell: RecordedCell) -> dict[str, RecordedTrial]:
-        """What one of its cells asks for at one seed, by stage."""
+        """Trials of one of its cells at one seed, by stage."""
         return {stage: self.trials[key] for stage, key in cell.keys.items()}
 
     def shares_trials_with(self, other: "StudyRecord") -> bool:
@@ -66,7 +66,7 @@ class StudyRecord(Config):
 
 
 def record_of(study: StudySpec, graph: TrialGraph) -> StudyRecord:
-    """What a study asks for now."""
+    """The record of a study as it is now."""
     return StudyRecord(
         name=study.name,
         recipe_version=RECIPE_VERSION,
@@ -86,28 +86,28 @@ def record_of(study: StudySpec, graph: TrialGraph) -> StudyRecord:
 
 
 def study_labels(store: Store) -> list[str]:
-    """Under which labels studies are remembered: their names, with `~2` where two share one."""
+    """Labels of the recorded studies: their names, with `~2` where two share one."""
     return [label for file in store.names(Paths.studies) if (label := study_label(file))]
 
 
 def load_record(store: Store, label: str) -> StudyRecord:
-    """What is remembered under a label.
+    """The study recorded under a label.
 
     Raises:
-        InputError: nothing is, or it cannot be read.
+        InputError: there is none, or its record cannot be read.
     """
     content = store.read(Paths.study(label))
     try:
         return StudyRecord.model_validate_json(content or b"")
     except ValidationError:
         raise InputError(
-            f"store {store.name}: {Paths.study(label)} cannot be read, so nobody knows which "
-            f"trials it uses; run that study again, or `maskgrid store forget {label}`"
+            f"store {store.name}: {Paths.study(label)} cannot be read, so its trials are "
+            f"unknown; run that study again, or `maskgrid store forget {label}`"
         ) from None
 
 
 def load_records(store: Store) -> dict[str, StudyRecord]:
-    """Every study that the store remembers, by label.
+    """Every study that the store records, by label.
 
     Raises:
         InputError: one of them cannot be read.
@@ -116,13 +116,13 @@ def load_records(store: Store) -> dict[str, StudyRecord]:
 
 
 def load_readable(store: Store) -> dict[str, StudyRecord | None]:
-    """As `load_records`, for those who go on without: None where a note cannot be read."""
+    """As `load_records`, for those who go on without: None where a record cannot be read."""
     return {label: _readable(store, label) for label in study_labels(store)}
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a store records a study."""
+    """Place of a study in a store's registry."""
 
     label: str
     last: StudyRecord | None
@@ -155,21 +155,21 @@ def _free_label(name: str, taken: set[str]) -> str:
 
 
 def save_record(store: Store, slot: Slot) -> None:
-    """Record what a study asks for now, in place of what it asked for last."""
+    """Record a study as it is now, in place of how it last ran."""
     if _readable(store, slot.label) != slot.last:  # another run wrote there since we looked
         slot = slot_for(store, slot.now)
     store.write(Paths.study(slot.label), slot.now.model_dump_json().encode())
 
 
 def forget_study(store: Store, label: str) -> StudyRecord | None:
-    """Remove a study's note, and return it if it could be read; no trial is touched.
+    """Remove a study's record, and return it if it could be read; no trial is touched.
 
     Raises:
-        InputError: no study is remembered under the label.
+        InputError: no study is recorded under the label.
     """
     if label not in study_labels(store):
         known = ", ".join(study_labels(store)) or "none"
-        raise InputError(f"store {store.name}: no study {label!r}; remembered: {known}")
+        raise InputError(f"store {store.name}: no study {label!r}; recorded: {known}")
     note = _readable(store, label)
     store.delete(Paths.study(label))
     return note

@@ -1,4 +1,4 @@
-"""Which cell a person means: its name, a shorter spelling, or the key of one of its trials."""
+"""Lookup of a cell by its name, a shorter spelling, or the key of one of its trials."""
 
 import difflib
 import math
@@ -85,7 +85,7 @@ def find_trial(keys: Iterable[str], text: str) -> str:
     matches = [key for key in known if text and _begins(text, key)]
     if len(matches) == 1 or text in matches:
         return text if text in matches else matches[0]
-    problem = "matches several trials" if matches else "no trial of the store matches; it has"
+    problem = "matches several trials" if matches else "no trial in the store matches; it has"
     raise InputError(
         f"trial {text!r}: {problem}: {listed(matches or known, _MOST_LISTED) or 'none'}"
     )

@@ -41,7 +41,7 @@ class Metric:
 
 SHARE = "share in [0,1]"
 LOSS_UNITS = {"pretrain": "L1 in [0,1]", "finetune": "nats"}
-"""What a loss is measured in, by kind of trial."""
+"""Unit of a loss, by kind of trial."""
 
 _LOSS = Metric("val_loss", " or ".join(LOSS_UNITS.values()), "lower", ".4f")
 _ACCURACY = Metric("val_accuracy", SHARE, "higher", ".1%")

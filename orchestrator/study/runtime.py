@@ -1,4 +1,4 @@
-"""How a study is run: workers, devices, executors. Nothing here changes a result."""
+"""Settings of a run: workers, devices, executors. Nothing here changes a result."""
 
 from typing import Annotated, Literal, Self
 
@@ -27,7 +27,7 @@ def compiles(asked: Compile, gpu: bool) -> bool:
 
 
 class Runtime(Config):
-    """What does not change the result: never part of a trial's key."""
+    """Settings that do not change the result: never part of a trial's key."""
 
     num_workers: Count = 1
     """Ray Train workers (DDP ranks) of one trial."""
@@ -52,10 +52,10 @@ class Runtime(Config):
     max_restarts: Annotated[int, Field(ge=0)] = 2
     """Times a trial is started again after a worker, actor or node was lost."""
     keep_weights: KeepWeights = "all"
-    """Whose final weights stay in the store after a run: `all` trials', those of `parents` (trials
+    """Final weights that stay in the store after a run: `all` trials', those of `parents` (trials
     that others start from), or of `none`. Without them a trial stays done, but cannot be exported
-    or shown restoring, and a child that is asked for later has it trained again. What a child
-    still waits for, or another study of the store keeps, stays anyway."""
+    or shown restoring, and a child that is requested later has it trained again. Weights that a
+    child waits for, or another study of the store keeps, stay anyway."""
     trackers: tuple[Tracker, ...] = ()
     """Trackers to write to besides TensorBoard: files beside the trials, no account, no network."""
 

@@ -75,7 +75,7 @@ class Axis(Config):
 
     @property
     def values(self) -> tuple[Scalar, ...]:
-        """What stands under the key: the values themselves, or (low, high[, step])."""
+        """Content of the key: the values themselves, or (low, high[, step])."""
         values: tuple[Scalar, ...] = getattr(self, self.kind)
         return values
 
@@ -105,7 +105,7 @@ class Table(Config):
     name: Slug
     title: str
     kind: Literal["pretrain", "finetune"]
-    """Which trial of a cell the metric is read from."""
+    """Trial of a cell that the metric is read from."""
     metric: Literal["val_loss", "val_accuracy", "train_loss", "train_accuracy"]
     rows: str = "patch_size"
     """Axis down the side."""
@@ -128,7 +128,7 @@ class Table(Config):
     def _metric_exists(self) -> Self:
         if self.metric not in metrics_of(self.kind):
             raise ValueError(
-                f"metric {self.metric}: a pretraining has none; choices: val_loss, train_loss"
+                f"metric {self.metric}: pretrain trials have none; choices: val_loss, train_loss"
             )
         return self
 
@@ -225,7 +225,7 @@ class StudySpec(Config):
 
 
 _Names = dict[tuple[str | int, ...], str]
-"""Where in the study each name stands."""
+"""Names by their place in the study."""
 
 
 def _refuse_twice(names: _Names, taken: Mapping[str, str] | None = None) -> None:
@@ -234,7 +234,7 @@ def _refuse_twice(names: _Names, taken: Mapping[str, str] | None = None) -> None
     for place, name in names.items():
         if name in seen:
             raise PydanticCustomError(
-                "named_twice", "named twice: {first} has it", {"first": seen[name], "at": place}
+                "duplicate", "duplicate of {first}", {"first": seen[name], "at": place}
             )
         seen[name] = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
         seen[name] = seen[name].lstrip(".")

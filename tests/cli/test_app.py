@@ -135,7 +135,7 @@ def test_plan_says_what_would_run(
     assert call(monkeypatch, "plan", str(study), "--store", str(tmp_path / "store")) == 0
     printed = capsys.readouterr().out
     # Baseline, and two cells of two trials each.
-    assert "5 trials asked for, 5 unique, 0 cached, 5 to run" in printed
+    assert "5 trials requested, 5 unique, 0 cached, 5 to run" in printed
     # Planning writes nothing.
     assert not (tmp_path / "store").exists()
 

@@ -81,7 +81,7 @@ def test_nothing_is_deleted_where_nobody_can_be_asked(
     assert call(monkeypatch, *store(plan, "delete", "--unused")) == 2
     error = capsys.readouterr().err
     assert "would delete 2 trials" in error
-    assert error.endswith("no terminal to ask at, so give --yes\n")
+    assert error.endswith("no terminal to confirm at; give --yes\n")
     assert on_disk(plan) == before
 
 
@@ -146,7 +146,7 @@ def test_wrong_requests_are_one_line_and_delete_nothing(
         (["delete", "--unused", "--force"], "--force is for trials that are named"),
         (["delete", used, "--yes"], "is used by tiny; --force"),
         (["delete", "pretrain-1", "--yes"], "no trial 'pretrain-1'"),
-        (["forget", "toni"], "remembered: tiny"),
+        (["forget", "toni"], "recorded: tiny"),
     ):
         assert call(monkeypatch, *store(plan, *arguments)) == 2
         error = capsys.readouterr().err
@@ -172,7 +172,7 @@ def test_a_forgotten_study_leaves_its_trials_unused(
     plan: Plan, monkeypatch: Patch, capsys: Capture
 ) -> None:
     assert call(monkeypatch, *store(plan, "forget", "tiny")) == 0
-    assert capsys.readouterr().out.startswith("forgot tiny and the 3 trials it asked for; ")
+    assert capsys.readouterr().out.startswith("forgot tiny and its 3 trials; ")
     assert len(on_disk(plan)) == 5
     assert call(monkeypatch, *store(plan, "delete", "--unused", "--yes")) == 0
     assert on_disk(plan) == set()
@@ -183,7 +183,7 @@ def test_a_folder_without_a_store_is_refused(
 ) -> None:
     for arguments in (["list"], ["delete", "--unused", "--yes"], ["forget", "tiny"]):
         assert call(monkeypatch, "store", *arguments, "--store", str(tmp_path / "none")) == 2
-        assert "there is none here" in capsys.readouterr().err
+        assert "no store found" in capsys.readouterr().err
 
 
 def test_plan_prints_the_difference(

@@ -48,7 +48,7 @@ def test_a_job_is_followed_stopped_and_continued(
     told.run("ray", "job", "stop", *at, "first")
     assert "was stopped" in told.run("ray", "job", "status", *at, "first")
     logs = told.run("ray", "job", "logs", *at, "first")
-    assert "4 trials asked for, 4 unique, 0 cached, 4 to run" in logs
+    assert "4 trials requested, 4 unique, 0 cached, 4 to run" in logs
     before = finished(outcomes)
     assert 0 < len(before) < 4
     # Whoever has no token is refused.

@@ -167,9 +167,7 @@ def test_without_images_nothing_is_claimed(write_study: StudyWriter, tmp_path: P
     gone = {"source": "folder", "path": str(tmp_path / "gone"), "num_classes": None,
             "train_per_class": None, "val_per_class": None}  # fmt: skip
     plan = make_plan(write_study(data=gone), str(tmp_path / "store"), strict=False)
-    assert change_lines(plan) == [
-        "what changed since tiny last ran cannot be told without the images"
-    ]
+    assert change_lines(plan) == ["changes since tiny last ran are unknown without the images"]
 
 
 def test_long_lists_fit_a_terminal(write_study: StudyWriter, tmp_path: Path) -> None:

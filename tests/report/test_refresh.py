@@ -114,7 +114,7 @@ def test_results_are_not_written_over_by_a_store_that_knows_nothing_of_them(
     elsewhere = study.parent / "elsewhere"
     # A slip of the pen: there is no store.
     assert report(monkeypatch, study, "--store", str(elsewhere)) == 2
-    assert f"store {elsewhere}: there is none here" in capsys.readouterr().err
+    assert f"store {elsewhere}: no store found" in capsys.readouterr().err
     assert not elsewhere.exists()
     # Another study's store.
     make_plan(study, str(elsewhere)).ledger.store.prepare()
@@ -172,7 +172,7 @@ def test_who_only_looks_tells_a_store_that_is_not_there(
         "export": ["finetune", str(study.parent / "exported")],
     }[command]
     assert call(monkeypatch, command, *arguments, "--store", str(nowhere)) == 2
-    expected = f"error: store {nowhere}: there is none here; `maskgrid run` makes one\n"
+    expected = f"error: store {nowhere}: no store found; `maskgrid run` creates one\n"
     assert capsys.readouterr().err == expected
     assert not nowhere.exists()
 

@@ -147,7 +147,7 @@ def test_a_removed_cell_leaves_the_study_and_can_be_deleted(write_study: StudyWr
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "trials").mkdir()
-    with pytest.raises(InputError, match="there is none here"):
+    with pytest.raises(InputError, match="no store found"):
         open_store(str(tmp_path))
 
 

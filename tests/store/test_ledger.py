@@ -140,7 +140,7 @@ def test_a_kill_between_any_two_writes_loses_no_epoch(tmp_path: Path, written: i
 
 def test_rows_that_cannot_be_read_are_an_error(ledger: Ledger) -> None:
     ledger.store.write(Paths.epochs(KEY), b"PAR1 and no more")
-    with pytest.raises(InputError, match="no readable Parquet record"):
+    with pytest.raises(InputError, match="not a readable Parquet record"):
         ledger.rows(KEY)
 
 

@@ -119,7 +119,7 @@ def test_a_value_of_another_type_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"no parquet at all", b"PAR1" + bytes(99)])
 def test_what_is_no_parquet_is_wrong_input(content: bytes) -> None:
-    with pytest.raises(InputError, match="no readable Parquet record"):
+    with pytest.raises(InputError, match="not a readable Parquet record"):
         from_parquet(content, CELLS)
 
 

@@ -108,7 +108,7 @@ def test_forgetting_removes_the_note_alone(write_study: StudyWriter, store: Stor
     now = note(planned(write_study()))
     save_record(store, slot_for(store, now))
     store.write("trials/x", b"1")
-    with pytest.raises(InputError, match=r"no study 'tony'; remembered: tiny$"):
+    with pytest.raises(InputError, match=r"no study 'tony'; recorded: tiny$"):
         forget_study(store, "tony")
     assert forget_study(store, "tiny") == now
     assert study_labels(store) == []

@@ -81,11 +81,11 @@ def test_mistakes_of_form_do_not_hide_others(write_study: StudyWriter) -> None:
         ({"space": {"mask_ratio": {"grid": None, "loguniform": [0.6, 0.2]}}}, "low 0.6 must be below high 0.2"),
         ({"space": {"mask_ratio": {"grid": None, "quniform": [0.2, 0.6, 0.15]}}}, "must be multiples of the step"),
         ({"space": {"mask_ratio": {"grid": None, "quniform": [0.2, 0.6, 0]}}}, "must be multiples of the step"),
-        ({"tables": [{"name": "t", "title": "T", "kind": "pretrain", "metric": "val_accuracy"}]}, "metric val_accuracy: a pretraining has none"),
-        ({"space": {"pretrain.mask.ratio": {"grid": [0.5]}}}, "space.pretrain.mask.ratio: {'grid': [0.5]}: named twice: space.mask_ratio has it"),
+        ({"tables": [{"name": "t", "title": "T", "kind": "pretrain", "metric": "val_accuracy"}]}, "metric val_accuracy: pretrain trials have none"),
+        ({"space": {"pretrain.mask.ratio": {"grid": [0.5]}}}, "space.pretrain.mask.ratio: {'grid': [0.5]}: duplicate of space.mask_ratio"),
         ({"space": {"model.hedas": {"grid": [2]}}}, "space.model.hedas.grid[0]: 2: 'model.hedas' is not a recipe field; nearest: model.heads"),
-        ({"seeds": [1, 1]}, "seeds[1]: 1: named twice: seeds[0] has it"),
-        ({"arms": [{"name": "baseline"}]}, "arms[0].name: 'baseline': named twice: the study's baseline has it"),
+        ({"seeds": [1, 1]}, "seeds[1]: 1: duplicate of seeds[0]"),
+        ({"arms": [{"name": "baseline"}]}, "arms[0].name: 'baseline': duplicate of the study's baseline"),
         ({"arms": [{"name": "he", "set": {"model.init": "hee"}}]}, "arms[0].set: {'model.init': 'hee'}: Input should be 'uvcgan2', 'pytorch' or 'he'"),
         ({"arms": [{"name": "a", "pretrain": False, "set": {"mask_ratio": 0.5}}]}, "arms[0].set.mask_ratio: 0.5: this arm has no pretraining to change"),
         ({"pretrain": {"epochs": 1}}, "pretrain: "),
@@ -258,6 +258,4 @@ def test_a_section_that_contradicts_itself_is_not_printed_in_full(
     write_study: StudyWriter,
 ) -> None:
     arms = [{"name": "a"}, {"name": "a"}]
-    assert mistakes(write_study(arms=arms)) == [
-        "arms[1].name: 'a': named twice: arms[0].name has it"
-    ]
+    assert mistakes(write_study(arms=arms)) == ["arms[1].name: 'a': duplicate of arms[0].name"]

@@ -42,7 +42,7 @@ def test_a_study_file_is_no_results_folder(folder: Path) -> None:
     ("name", "content", "told"),
     [
         ("epochs.parquet", None, r"epochs\.parquet: "),
-        ("epochs.parquet", b"PAR1", r"epochs\.parquet: no readable Parquet"),
+        ("epochs.parquet", b"PAR1", r"epochs\.parquet: not a readable Parquet"),
         ("study.yaml", None, r"study\.yaml: no readable study"),
         ("study.yaml", b"[1", r"study\.yaml: no readable study"),
         ("study.yaml", b"name: x\ndata: {source: tape, path: x}\n", r"study\.yaml: data"),
