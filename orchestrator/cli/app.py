@@ -8,6 +8,7 @@ import typer
 from model.errors import InputError
 from orchestrator.cli import data, store
 from orchestrator.cli.doctor import doctor
+from orchestrator.cli.environment import prepare_process
 from orchestrator.cli.explain import explain
 from orchestrator.cli.export import export
 from orchestrator.cli.plan import plan
@@ -29,18 +30,23 @@ app.add_typer(store.app, name="store")
 def main() -> None:
     """Run the command line; wrong input and failures become one line, never a traceback."""
     if os.environ.get("MASKGRID_TRACEBACK"):
-        app()
+        _run()
     try:
-        app()
+        _run()
     except StudyError as error:
         _fail(str(error), 2)
     except InputError as error:
         _fail(f"error: {error}", 2)
     except StoreError as error:
-        _fail(f"error: {error}; once that is mended, the same command goes on", 1)
+        _fail(f"error: {error}; fix that, and the same command goes on", 1)
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         _fail(f"failed: {what} (MASKGRID_TRACEBACK=1 shows where)", 1)
+
+
+def _run() -> None:
+    prepare_process()
+    app()
 
 
 def _fail(message: str, code: int) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model.errors import InputError
+from orchestrator.cluster.preconditions import check_address, check_temporary_folder
 
 LOCAL = "local"
-
 # Set before Ray is imported; whatever the user has set stays.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -54,11 +54,6 @@ def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
     Raises:
         InputError: there is no cluster at the address.
     """
-    if address.startswith("ray://"):
-        raise InputError(
-            f"--address {address}: a Ray Client cannot drive a study; "
-            "use --address auto on a node of the cluster, or `ray job submit`"
-        )
     configure(address)
     import ray
 
@@ -98,8 +93,13 @@ def _reach(address: str) -> None:
 
 
 def configure(address: str) -> None:
-    """Set Ray's environment; to be called before anything imports Ray, which reads it only then."""
+    """Set Ray's environment; to be called before anything imports Ray, which reads it only then.
+
+    Raises:
+        InputError: no study can be run at the address, or Ray cannot start here.
+    """
     local = address == LOCAL
+    check_temporary_folder() if local else check_address(address)
     for name, value in (_SETTINGS | (_LOCAL_SETTINGS if local else {})).items():
         os.environ.setdefault(name, value)
     if local and os.environ["RAY_AUTH_MODE"] == "token":

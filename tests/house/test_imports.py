@@ -38,7 +38,8 @@ WITH_RAY = ["orchestrator.study.space", "orchestrator.cluster", "orchestrator.ru
 LIGHT = ["model.config", "model.data", "orchestrator.study", "orchestrator.store",
          "orchestrator.plan", "orchestrator.report", "orchestrator.explain", "orchestrator.cli"]  # fmt: skip
 HEAVY = ("ray", "torch")
-READS_ENVIRONMENT = {"orchestrator.cli.app", "orchestrator.cli.options", "orchestrator.cluster.connection"}  # fmt: skip
+READS_ENVIRONMENT = {"orchestrator.cli.app", "orchestrator.cli.options", "orchestrator.cli.environment",
+                     "orchestrator.cluster.connection", "orchestrator.cluster.preconditions"}  # fmt: skip
 
 
 def module_name(path: Path) -> str:
