@@ -39,6 +39,7 @@ lint: $(VENV)/ready ## Check style and types
 format: $(VENV)/ready ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python tests/support/file_list.py
 
 lock: $(VENV)/ready ## Choose package versions anew (needs uv on the PATH)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
