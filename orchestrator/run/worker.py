@@ -101,6 +101,9 @@ def _images(trial: TrialSpec, job: TrialJob) -> ImageSet:
 
 def _hardware(context: LedgerContext) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name(context.device) if context.device.type == "cuda" else None
-    hardware = {**provenance.machine_provenance(), "gpu": gpu, "workers": context.world_size}
+    # The same recipe ends with other digits where other kernels add up in another order.
+    kernels = torch.backends.cpu.get_cpu_capability()
+    machine = {**provenance.machine_provenance(), "cpu_kernels": kernels}
+    hardware = {**machine, "gpu": gpu, "workers": context.world_size}
     # A network that cannot be compiled trains too, only slower: nothing else would show it.
     return {**hardware, "compiled": status(context.device)} if context.compiled else hardware

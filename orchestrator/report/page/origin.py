@@ -21,12 +21,16 @@ LABELS = {
     "dirty": "Uncommitted changes",
     "workers": "Workers of a trial",
     "cpu": "Processor",
+    "cpu_kernels": "CPU kernels",
     "gpu": "GPU",
     "compiled": "Compiled",
     "machine": "Architecture",
     "system": "System",
     "python": "Python",
 }
+
+# Kernels for another kind of processor add up in another order.
+_ROUNDING = {"cpu", "cpu_kernels", "gpu", "machine"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,11 @@ class Origins:
     """Trials of each row."""
     unknown: int
     """Trials that have not ended, so that nothing is recorded of them."""
+
+    @property
+    def round_differently(self) -> bool:
+        """Whether trials ran on kinds of processor whose sums round differently."""
+        return bool(_ROUNDING & set(self.compared.differing))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,20 @@ def test_what_differs_is_told_for_each_group_with_its_size() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "warned"),
+    [
+        ({"cpu": "Another CPU"}, True), ({"cpu_kernels": "DEFAULT"}, True), ({"gpu": "a GPU"}, True),
+        ({"workers": 4}, False), ({}, False),
+    ],
+)  # fmt: skip
+def test_processors_that_round_differently_are_pointed_out(
+    change: dict[str, Any], warned: bool
+) -> None:
+    words = section(with_provenance(PROVENANCE, PROVENANCE | change), "provenance")
+    assert ("different kinds of processor" in words) is warned
+
+
 def test_what_records_of_later_versions_add_is_told_too() -> None:
     found = section(
         with_provenance(PROVENANCE | {"val_images": 500, "a": {"b": "c"}}), "provenance"
@@ -63,7 +77,7 @@ def test_what_records_of_later_versions_add_is_told_too() -> None:
 
 
 def test_trials_that_have_not_ended_are_counted() -> None:
-    assert "of 2 trials that have not ended" in section(
+    assert "for 2 trials that have not ended" in section(
         with_provenance(PROVENANCE, None, None), "provenance"
     )
     assert "no trial has ended" in section(with_provenance(None), "provenance")
@@ -109,7 +123,7 @@ def test_a_folder_of_images_is_the_readers_to_find() -> None:
     spec = study(data={"source": "folder", "path": "/home/somebody/pictures"})
     content = page(spec, made(1), [], [], {})
     assert b"somebody" not in content
-    assert "Put the images where data.path of the study says" in section(content, "reproduce")
+    assert "Put the images where the study\u2019s data.path points" in section(content, "reproduce")
 
 
 def test_recipes_of_a_kind_stand_once_with_what_differs() -> None:
