@@ -6,6 +6,7 @@ from model.config.images import ImageFolder
 from model.data.files import Files
 from model.data.formats import is_image
 from model.data.keyed_random import order
+from model.data.layout import likely_cause, require_two_classes
 from model.data.listing import ImageFile, Listing, make_listing, pick_classes
 from model.data.skipped import describe_skipped
 from model.data.words import continued, shorten
@@ -30,8 +31,12 @@ def list_images(files: Files, config: ImageFolder) -> Listing:
             f"{files.path} has a train but no val folder; "
             f"give path {files.path / 'train'} to hold out val_fraction of it"
         )
+    elif not folders:
+        raise InputError(f"{files.path}: no class folders{likely_cause(files)}")
     else:
         classes = pick_classes(folders, config.classes, files.path)
+    if config.classes is None:
+        require_two_classes(files.path, classes, likely_cause(files, splits[0]))
     places = [(name, f"{split}/{name}".lstrip("/")) for split in splits for name in classes]
     notes = describe_skipped(files, places, above=splits)
     if len(splits) > 1:

@@ -18,6 +18,7 @@ from model.data.decode import decode
 from model.data.duplicates import describe_duplicates
 from model.data.files import Files, FolderFiles, open_files, thread_count
 from model.data.image_set import ImageSet
+from model.data.layout import require_two_classes
 from model.data.listing import Entry, Listing
 from model.data.pixels import DecodeError
 from model.data.synthetic import SyntheticSource
@@ -145,6 +146,8 @@ def _open_path(config: TinyImageNet | ImageFolder) -> Iterator[_FileSource]:
             files = FolderFiles(path) if isinstance(config, ImageFolder) else open_files(path)
             stack.callback(files.close)
             listing = _list(files, config)
+            alone = "; data.classes names no other" if config.classes else ""
+            require_two_classes(path, listing.class_names, alone)
         except OSError as error:
             raise InputError(f"cannot read {error.filename or path}: {error.strerror}") from error
         # Outside the try: an error in the caller is not an error of reading the path.

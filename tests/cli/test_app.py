@@ -14,13 +14,15 @@ from studies import StudyWriter
 
 
 def tiny_imagenet(folder: Path, content: bytes) -> Path:
-    """A Tiny ImageNet of one class with one image a split, whose bytes are given."""
-    for part in ("train/n1/images/n1_0.JPEG", "val/images/val_0.JPEG"):
-        path = folder / part
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    (folder / "wnids.txt").write_text("n1\n")
-    (folder / "val/val_annotations.txt").write_text("val_0.JPEG\tn1\t0\t0\t1\t1\n")
+    """A Tiny ImageNet of two classes with one image a split, whose bytes are given."""
+    for name in ("n1", "n2"):
+        for part in (f"train/{name}/images/{name}_0.JPEG", f"val/images/{name}.JPEG"):
+            path = folder / part
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    (folder / "wnids.txt").write_text("n1\nn2\n")
+    rows = [f"{name}.JPEG\t{name}\t0\t0\t1\t1\n" for name in ("n1", "n2")]
+    (folder / "val/val_annotations.txt").write_text("".join(rows))
     return folder
 
 

@@ -72,10 +72,11 @@ def test_draw_follows_the_seed_and_the_class_only(tmp_path: Path) -> None:
 def test_common_images_count_and_other_files_do_not(tmp_path: Path) -> None:
     names = ["a.JPG", "b.jpeg", "c.PNG", "d.webp", "e.tif", "f.bmp", "g.gif", "h.ppm"]
     others = ["notes.txt", "labels.csv", ".hidden.png", "Thumbs.db"]
-    files = {f"cat/{name}": b"x" for name in names + others}
+    files = {f"{folder}/{name}": b"x" for folder in ("cat", "dog") for name in names + others}
     listing = listing_of(write_folder(tmp_path, files | {"readme.md": b"", ".cache/x.png": b""}))
-    assert sorted(entry.image.name for entry in listing.entries) == names
-    assert listing.class_names == ("cat",)
+    cats = [entry.image.name for entry in listing.entries if entry.image.class_name == "cat"]
+    assert sorted(cats) == names
+    assert listing.class_names == ("cat", "dog")
 
 
 def test_picked_classes_keep_their_order(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_picked_classes_keep_their_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "fields", "message"),
     [
-        ({}, {}, "no classes found"),
+        ({}, {}, "no class folders"),
         (images("a") | {"b/notes.txt": b""}, {}, "class b has 0 images"),
         (images("a") | images("b", count=1), {}, "class b has 1 images"),
         (images("a"), {"classes": ("a", "dog")}, "no class dog; choices: class a"),

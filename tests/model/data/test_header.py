@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zlib
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -58,22 +59,19 @@ TOUCHED = {
 
 
 def fingerprint_before(content: dict[str, bytes], rules: dict[str, str]) -> str:
-    """The fingerprint of a folder's class `a`, by the rule that it has had from the start."""
-    drawn = sorted(content)
+    """The fingerprint of a folder with that in `a` and `b`, by the rule it has always had."""
     rows: list[list[Any]] = []
-    for is_val in (False, True):
-        for name in drawn:
-            data = content[name]
-            rule = [rules[name]] if name in rules else []
-            rows.append(["a", is_val, name, len(data), zlib.crc32(data), *rule])
-    text = json.dumps([1, 16, ["a"], rows], separators=(",", ":"))
+    for is_val, class_name, name in product((False, True), "ab", sorted(content)):
+        data = content[name]
+        rule = [rules[name]] if name in rules else []
+        rows.append([class_name, is_val, name, len(data), zlib.crc32(data), *rule])
+    text = json.dumps([1, 16, ["a", "b"], rows], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def fingerprint(path: Path, content: dict[str, bytes]) -> str | None:
-    files = {
-        f"{split}/a/{name}": data for split in ("train", "val") for name, data in content.items()
-    }
+    places = product(("train", "val"), "ab", content.items())
+    files = {f"{split}/{class_name}/{name}": data for split, class_name, (name, data) in places}
     config = ImageFolder(source="folder", path=write_folder(path, files), image_size=16)
     return resolve(config).fingerprint
 
