@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model.data.formats import readable_formats
-from model.data.header import read_header, tiff_tags
+from model.data.header import Header, read_header, tiff_tags
 from model.data.pixels import DecodeError, to_rgb
 
 DECODER_VERSION = 1
@@ -61,9 +61,29 @@ def decode(data: bytes, side: int) -> Decoded:
         raise DecodeError(f"more than {MAX_PIXELS} pixels") from error
     except Exception as error:  # Pillow's readers raise almost anything on broken bytes
         raise DecodeError(_reason(error, file)) from error
+    return Decoded(_pixels(square), header.rule, looks_12_bit)
+
+
+def to_square(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
+    """The pixels of an image that is open: as `decode` makes them of its file.
+
+    But for files whose white Pillow does not know: see `model.data.header`.
+
+    Args:
+        side: pixels of the result.
+
+    Returns:
+        (3, side, side) uint8, RGB.
+
+    Raises:
+        DecodeError: the white of the image is not defined.
+    """
+    return _pixels(_square(to_rgb(_upright(image), Header())[0], side))
+
+
+def _pixels(square: Image.Image) -> npt.NDArray[np.uint8]:
     # (S, S, 3) -> (3, S, S)
-    pixels = np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
-    return Decoded(pixels, header.rule, looks_12_bit)
+    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
 
 
 def _reason(error: Exception, file: io.BytesIO) -> str:

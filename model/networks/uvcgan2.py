@@ -84,7 +84,7 @@ class Transformer(nn.Module):
     def forward(self, grid: Tensor) -> Tensor:
         """(N, C, s, s) -> (N, s * s + 1, features)."""
         tokens = self.embed(grid)
-        extra = self.extra.expand(len(tokens), 1, -1)
+        extra = self.extra.expand(tokens.shape[0], 1, -1)
         tokens = torch.cat((tokens, extra), dim=1)
         for block in self.blocks:
             tokens = block(tokens)

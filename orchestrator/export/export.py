@@ -9,9 +9,11 @@ from torch import Tensor
 from model.config.recipe import PretrainRecipe, Recipe
 from model.data.cache import cached_class_names
 from model.errors import InputError
+from model.networks.uvcgan2 import Classifier, Generator
 from model.objectives.objectives import network_weights
-from model.pretrained import CONFIG_FILE, WEIGHTS_FILE, ExportConfig
+from model.pretrained import CONFIG_FILE, PROGRAM_FILE, WEIGHTS_FILE, ExportConfig, build
 from orchestrator.export.model_card import card
+from orchestrator.export.program import save_program
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
@@ -50,15 +52,27 @@ def export(ledger: Ledger, text: str, folder: Path, cache: Path) -> str:
             # Readers elsewhere tell by this whose tensors these are.
             WEIGHTS_FILE: safetensors.torch.save(network_weights(weights), {"format": "pt"}),
             CONFIG_FILE: config.model_dump_json(indent=2).encode() + b"\n",
+            PROGRAM_FILE: save_program(_network(config, weights), config.image_size),
             "README.md": card(ledger, key, config).encode(),
         },
     )
     return key
 
 
+def _network(config: ExportConfig, weights: Mapping[str, Tensor]) -> Generator | Classifier:
+    network = build(config)
+    network.load_state_dict(network_weights(weights))
+    return network.eval()
+
+
 def export_config(recipe: Recipe, weights: Mapping[str, Tensor], cache: Path) -> ExportConfig:
     """Everything that a loader must know about a trial."""
-    shared = {"kind": recipe.kind, "image_size": recipe.data.image_size, "model": recipe.model}
+    shared = {
+        "kind": recipe.kind,
+        "image_size": recipe.data.image_size,
+        "model": recipe.model,
+        "precision": recipe.train.precision,
+    }
     if isinstance(recipe, PretrainRecipe):
         colour = tuple(weights["colour"].tolist()) if "colour" in weights else None
         return ExportConfig(**shared, mask=recipe.train.mask, mask_colour=colour)

@@ -9,7 +9,8 @@ from typing import Any
 from model.config.images import DataConfig
 from model.config.recipe import PretrainRecipe
 from model.epoch_row import EpochRow
-from model.pretrained import ExportConfig
+from model.pretrained import PROGRAM_FILE, ExportConfig
+from orchestrator.export.snippets import snippet, torch_snippet
 from orchestrator.store.ledger import HIDDEN_SHARE, Ledger, Outcome
 from orchestrator.study.graph import TrialSpec
 from orchestrator.study.yaml_text import to_yaml
@@ -25,6 +26,11 @@ _FILLS = {
     "gaussian_fill": "the same loss with hidden pixels blurred in from the others",
 }
 
+_ALONE = (
+    f"Torch alone, with Pillow to read images, runs the same network from `{PROGRAM_FILE}`, in "
+    "single precision:"
+)
+
 
 def card(ledger: Ledger, key: str, config: ExportConfig) -> str:
     """The card of a trial that is done, as Markdown; names no machine, user or path."""
@@ -37,6 +43,7 @@ def card(ledger: Ledger, key: str, config: ExportConfig) -> str:
         f"# {key}",
         _what(spec, config),
         f"## Use\n\n{_input(config)}\n\n```python\n{snippet(config)}```",
+        f"{_ALONE}\n\n```python\n{torch_snippet(config)}```",
         f"## Results\n\n{_results(spec, config.num_classes, rows[-1], fills)}",
         f"## Images\n\n{_images(spec.recipe.data, rows[-1], config)}",
         f"## Recipe\n\n{_recipes(ledger, spec)}",
@@ -44,30 +51,6 @@ def card(ledger: Ledger, key: str, config: ExportConfig) -> str:
         f"## Limits\n\n{_limits(config)}",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def snippet(config: ExportConfig) -> str:
-    """The few lines that load the network and use it, run in the folder itself."""
-    side, classes = config.image_size, config.num_classes
-    lines = [
-        "import torch",
-        "",
-        "from model.pretrained import load  # a package of maskgrid",
-        "",
-        'trained = load(".")',
-        f"images = torch.rand(2, 3, {side}, {side})",
-    ]
-    inputs, shape = "images", f"logits, (2, {classes})"
-    if config.kind == "pretrain":
-        lines.append("masked, shown = trained.masked(images)  # as in training")
-        inputs, shape = "masked", f"restored images, (2, 3, {side}, {side})"
-    lines += [
-        "with torch.inference_mode():",
-        f"    outputs = trained.network({inputs})  # {shape}",
-    ]
-    if config.class_names:
-        lines.append("names = [trained.config.class_names[i] for i in outputs.argmax(dim=1)]")
-    return "\n".join(lines) + "\n"
 
 
 def _head(spec: TrialSpec, last: EpochRow) -> dict[str, Any]:
@@ -110,10 +93,13 @@ def _what(spec: TrialSpec, config: ExportConfig) -> str:
 
 
 def _input(config: ExportConfig) -> str:
-    side = config.image_size
+    side, given = config.image_size, config.preprocessing
+    precision = "bf16 (autocast)" if config.precision == "bf16" else "fp32"
     return (
-        f"Inputs are RGB images of {side} x {side} pixels, values in [0, 1], with no other "
-        "normalisation. Install maskgrid, then, in this folder:"
+        "Pictures are turned upright, laid on white where they are transparent, cut to their "
+        f"{given.crop} and resized to {side} x {side} pixels ({given.resize}); values are in "
+        "[0, 1], with no other normalisation. The results below were measured that way, in "
+        f"{precision}, and `predict` does all of it. Install maskgrid, then, in this folder:"
     )
 
 

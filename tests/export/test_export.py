@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from safetensors import safe_open
 
 from model.config.masking import MaskConfig
 from model.config.recipe import Recipe
+from model.data.decode import decode
 from model.errors import InputError
 from model.objectives.objectives import build_objective
 from model.pretrained import load
@@ -40,8 +42,22 @@ ORIGIN = {
 HAND_OVER = """
 import sys
 from safetensors.torch import save_file
+images = trained.preprocess(pictures)
 save_file({"outputs": outputs, "images": images, **({"inputs": masked} if "masked" in dir() else {})}, sys.argv[1])
 assert not {"ray", "pyarrow", "orchestrator"} & set(sys.modules)
+"""
+
+# The same for the lines that need torch alone, run in several folders by a process that has none
+# of our packages.
+ALONE = """
+import os, re, sys
+sys.modules.update(dict.fromkeys(("model", "orchestrator", "ray", "pydantic", "safetensors")))
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    names = {}
+    exec(re.findall(r"```python\\n(.*?)```", open("README.md").read(), re.DOTALL)[1], names)
+    names["torch"].save(names["output"], "output.pt")
+    names["picture"].save("picture.png")
 """
 
 
@@ -67,7 +83,7 @@ def train(ledger: Ledger, recipe: Recipe, parent: str | None = None) -> str:
 def run_card(folder: Path, to: Path) -> dict[str, torch.Tensor]:
     """Run the lines that the card shows, as they are, in a fresh process in the folder."""
     lines = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
-    assert len(lines) == 1
+    assert len(lines) == 2
     done = subprocess.run(
         [sys.executable, "-c", lines[0] + HAND_OVER, str(to)],
         cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -109,6 +125,49 @@ def test_the_card_of_a_classifier_computes_its_logits(ledger: Ledger, tmp_path: 
     found = run_card(tmp_path / "out", tmp_path / "found")
     assert found["outputs"].shape == (2, 2)
     assert_computes_the_same(tmp_path / "out", network_of(ledger, key), found, found["images"])
+
+
+def test_torch_alone_computes_the_same(ledger: Ledger, tmp_path: Path) -> None:
+    folders = {}
+    for recipe in (tiny_trials.pretrain(), tiny_trials.finetune()):
+        folders[train(ledger, recipe)] = folder = tmp_path / recipe.kind
+        export(ledger, recipe.kind, folder, tmp_path / "cache")
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, *map(str, folders.values())],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    for key, folder in folders.items():
+        # The card's picture, decoded as images to train on are, through the trial's own network.
+        pixels = decode((folder / "picture.png").read_bytes(), 16).pixels
+        with torch.inference_mode():
+            expected = network_of(ledger, key)(torch.from_numpy(pixels)[None] / 255)
+        torch.testing.assert_close(torch.load(folder / "output.pt"), expected)
+
+
+def test_the_program_names_no_path_of_this_machine(ledger: Ledger, tmp_path: Path) -> None:
+    key = train(ledger, tiny_trials.finetune())
+    export(ledger, key, tmp_path / "out", tmp_path / "cache")
+    with zipfile.ZipFile(tmp_path / "out" / "model.pt2") as file:
+        contents = [file.read(name) for name in file.namelist()]
+    for path in (ROOT, tmp_path, Path(torch.__file__).parent):
+        assert not any(str(path).encode() in content for content in contents)
+
+
+def test_how_images_were_prepared_and_measured_is_written_down(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    key = train(ledger, tiny_trials.finetune(precision="bf16"))
+    export(ledger, key, tmp_path / "out", tmp_path / "cache")
+    config = json.loads((tmp_path / "out/config.json").read_text())
+    assert (config["precision"], config["image_size"]) == ("bf16", 16)
+    assert config["preprocessing"] == {
+        "crop": "central square", "resize": "bicubic, antialiased",
+        "mean": [0, 0, 0], "std": [1, 1, 1],
+    }  # fmt: skip
+    text = (tmp_path / "out/README.md").read_text()
+    for words in ("central square", "16 x 16 pixels (bicubic, antialiased)", "bf16 (autocast)"):
+        assert words in text, words
 
 
 @pytest.mark.parametrize("fill", ["zero", "learned"])
@@ -215,7 +274,7 @@ def test_a_folder_with_anything_in_it_is_left_alone(ledger: Ledger, tmp_path: Pa
     assert [path.read_text() for path in full.iterdir()] == ["mine"]
     (tmp_path / "void").mkdir()
     export(ledger, key, tmp_path / "void", tmp_path)
-    assert len(list((tmp_path / "void").iterdir())) == 3
+    assert len(list((tmp_path / "void").iterdir())) == 4
     with pytest.raises(InputError, match="cannot be written"):
         export(ledger, key, full / "README.md" / "below", tmp_path)
 
