@@ -43,6 +43,7 @@ def report(
         records_of,
         refuse_another_study,
         study_of,
+        study_record,
     )
     from orchestrator.report.refresh import print_written, write_and_print
     from orchestrator.report.write import results_as_json
@@ -50,7 +51,8 @@ def report(
     console = Console(quiet=as_json)
     if is_results(study):
         spec, target = study_of(study), results or study
-        refuse_another_study(target, spec.name)
+        if (source := study_record(study)) and target.resolve() != study.resolve():
+            refuse_another_study(target, source)
         found = print_written(spec, records_of(study), target, console)
     else:
         made = make_plan(study, store, data, existing=True)

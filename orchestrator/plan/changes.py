@@ -61,6 +61,7 @@ def change_lines(plan: Plan) -> list[str]:
     if plan.warning:
         return [f"changes since {slot.label} last ran are unknown without the images"]
     changes = [
+        *_image_lines(slot.last, slot.now),
         *_cell_lines(slot.last, slot.now),
         *_seed_lines(slot.last, slot.now),
         *_trial_lines(plan, slot.label, slot.last, slot.now),
@@ -98,6 +99,11 @@ def _first_run(slot: Slot) -> list[str]:
         f"another study named {name} ran in this store, with no cell or trial in common:",
         f"this one is recorded as {slot.label}, and neither touches the other's trials",
     ]
+
+
+def _image_lines(old: StudyRecord, new: StudyRecord) -> Iterable[str]:
+    if not old.fingerprints & new.fingerprints:
+        yield "the images changed, and with them every trial"
 
 
 def _cell_lines(old: StudyRecord, new: StudyRecord) -> Iterable[str]:

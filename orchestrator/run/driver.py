@@ -69,7 +69,7 @@ def run_study(
 
 def _prepare(plan: Plan, options: RunOptions, console: Console) -> None:
     """Refuse what is not usable, and note the study in the store, before anything is trained."""
-    refuse_another_study(options.results, plan.study.name)
+    refuse_another_study(options.results, plan.slot.now)
     check_trackers(plan.study.runtime, plan.ledger.store)
     plan.ledger.store.prepare()
     prepare(options.results)

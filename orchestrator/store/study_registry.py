@@ -5,6 +5,7 @@ trained or read by it: a store without these records works as well.
 """
 
 import itertools
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,14 +56,40 @@ class StudyRecord(Config):
         """Trials of one of its cells at one seed, by stage."""
         return {stage: self.trials[key] for stage, key in cell.keys.items()}
 
-    def shares_trials_with(self, other: "StudyRecord") -> bool:
-        """Whether the two can be one study before and after an edit: they share a cell or a trial.
+    def is_edit_of(self, other: "StudyRecord") -> bool:
+        """Whether the two can be one study before and after an edit.
 
-        Every study has the same baseline, so that one tells nothing.
+        They share a cell or a trial. Or they have the same axes, and train the same but for the
+        images, the seed and the number of epochs: images, epochs and arms may change at once.
         """
-        ours, theirs = ({asked.cell for asked in one.cells} for one in (self, other))
-        shared = (ours & theirs) - {"baseline"} or self.trials.keys() & other.trials.keys()
-        return bool(shared or not ours or not theirs)
+        ours, theirs = ({cell.cell for cell in record.cells} for record in (self, other))
+        if (ours & theirs) - {"baseline"}:  # every study has a baseline
+            return True
+        if self.trials.keys() & other.trials.keys() or not ours or not theirs:
+            return True
+        return self._axes == other._axes and bool(self._methods & other._methods)
+
+    @property
+    def fingerprints(self) -> set[str | None]:
+        """Content of the images of its trials."""
+        return {trial.recipe.get("data", {}).get("fingerprint") for trial in self.trials.values()}
+
+    @property
+    def _axes(self) -> set[str]:
+        """Names in the cells of the grid, such as `mask_ratio=0.4,patch_size=4`."""
+        values = (part.partition("=") for cell in self.cells for part in cell.cell.split(","))
+        return {axis for axis, equals, _ in values if equals}
+
+    @property
+    def _methods(self) -> set[str]:
+        """The trials' recipes without their images, seeds and numbers of epochs."""
+        return {_method(trial.recipe) for trial in self.trials.values()}
+
+
+def _method(recipe: dict[str, Any]) -> str:
+    train = {k: v for k, v in recipe.get("train", {}).items() if k not in ("epochs", "schedule")}
+    rest = {k: v for k, v in recipe.items() if k not in ("data", "seed")}
+    return json.dumps({**rest, "train": train}, sort_keys=True)
 
 
 def record_of(study: StudySpec, graph: TrialGraph) -> StudyRecord:
@@ -139,7 +166,7 @@ def slot_for(store: Store, now: StudyRecord) -> Slot:
     records = load_readable(store)
     namesakes = {label: records[label] for label in records if _name_in(label) == now.name}
     for label, last in namesakes.items():
-        if last and last.shares_trials_with(now):
+        if last and now.is_edit_of(last):
             return Slot(label, last, now)
     taken = {label for label, last in namesakes.items() if last}
     return Slot(_free_label(now.name, taken), None, now)

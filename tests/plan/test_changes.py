@@ -78,6 +78,21 @@ def test_an_edit_is_told_with_its_reason(write_study: StudyWriter, case: str) ->
     assert change_lines(planned(write_study(**change))) == [HEAD, *expected]
 
 
+def test_other_images_are_told_whatever_else_changed(write_study: StudyWriter) -> None:
+    ran(write_study(arms=[{"name": "one", "set": {"model.ffn": 32}}]))
+    arms = [{"name": "two", "set": {"model.ffn": 64}}]
+    edited = write_study(data={"image_seed": 1}, finetune={"epochs": 3}, arms=arms)
+    assert change_lines(planned(edited)) == [
+        HEAD,
+        "the images changed, and with them every trial",
+        "added: two",
+        "removed: one",
+        "changed: every cell: other images, data.image_seed 0 -> 1, finetune.epochs 2 -> 3",
+        "7 new trials: 7 to train, 0 in the store already",
+        "7 trials stay in the store, unused: see `maskgrid store list`",
+    ]
+
+
 def test_one_cell_of_several_is_named(write_study: StudyWriter) -> None:
     arms = [{"name": "wide", "pretrain": False, "set": {"model.ffn": 32}}]
     ran(write_study(arms=arms))

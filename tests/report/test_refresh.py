@@ -11,6 +11,7 @@ from command_line import call
 from model.epoch_row import EpochRow
 from orchestrator.cli import app
 from orchestrator.plan.plan import make_plan
+from orchestrator.report.records.results_folder import refuse_another_study
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Outcome
 from orchestrator.study.graph import TrialSpec
@@ -155,6 +156,39 @@ def test_no_command_writes_into_another_studys_results(
     assert "they belong to study 'tiny', not to " in told
     assert told.count("\n") == 1
     assert contents(root / "results") == before
+
+
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_another_study_of_the_same_name_writes_nothing_over(
+    reported: Path,
+    write_study: StudyWriter,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    root, before = reported.parent, contents(reported.parent / "results")
+    space = {"patch_size": None, "mask_ratio": None, "model.ffn": {"grid": [8, 32]}}
+    study = write_study(space=space, data={"num_classes": 3}, finetune={"batch_size": 4})
+    options = ["--store", str(root / "store"), "--results", str(root / "results")]
+    assert call(monkeypatch, command, str(study), *options) == 2
+    told = capsys.readouterr().err
+    assert "they belong to another study 'tiny', with no cell or trial in common; " in told
+    assert told.count("\n") == 1
+    assert contents(root / "results") == before
+
+
+def test_a_study_with_other_images_epochs_and_arms_keeps_its_results_folder(
+    reported: Path, write_study: StudyWriter
+) -> None:
+    arms = [{"name": "new", "set": {"finetune.optim.lr": 0.5}}]
+    study = write_study(
+        space={"patch_size": {"grid": [8]}}, data={"image_seed": 7}, arms=arms,
+        pretrain={"epochs": 3}, finetune={"epochs": 3},
+    )  # fmt: skip
+    plan = make_plan(study, str(reported.parent / "store"))
+    # Nothing is refused: no trial and no cell of the grid is the same, but the study is.
+    refuse_another_study(reported.parent / "results", plan.slot.now)
+    assert plan.slot.now.trials.keys().isdisjoint(plan.ledger.trial_keys())
 
 
 @pytest.mark.parametrize("command", ["watch", "explain", "export"])

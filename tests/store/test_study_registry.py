@@ -87,9 +87,58 @@ def test_an_edited_study_is_the_same_study(write_study: StudyWriter) -> None:
     # Every key is another, the cells are the same.
     longer = note(planned(write_study(pretrain={"epochs": 3}, finetune={"epochs": 3})))
     assert not base.trials.keys() & longer.trials.keys()
-    assert base.shares_trials_with(longer)
+    assert longer.is_edit_of(base)
     # Every cell but the baseline is another, the baseline's trial is the same.
-    assert base.shares_trials_with(note(planned(write_study(space={"patch_size": {"grid": [8]}}))))
+    assert note(planned(write_study(space={"patch_size": {"grid": [8]}}))).is_edit_of(base)
+
+
+NO_AXES = {"patch_size": None, "mask_ratio": None}
+EDITS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a grid": ({}, {"space": {"patch_size": {"grid": [8]}}}),
+    "arms alone": (
+        {"space": NO_AXES, "arms": [{"name": "slow", "set": {"finetune.optim.lr": 0.001}}]},
+        {"space": NO_AXES, "arms": [{"name": "fast", "set": {"finetune.optim.lr": 0.1}}]},
+    ),
+    "no baseline": (
+        {"space": NO_AXES, "baseline": False, "arms": [{"name": "a", "set": {"model.ffn": 8}}]},
+        {"space": NO_AXES, "baseline": False,
+         "arms": [{"name": "b", "set": {"model.ffn": 8, "pretrain.mask.ratio": 0.1}}]},
+    ),
+    "the baseline alone": ({"space": NO_AXES}, {"space": NO_AXES}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_images_epochs_and_arms_may_change_at_once(write_study: StudyWriter, edit: str) -> None:
+    before, change = EDITS[edit]
+    old = note(planned(write_study(**before)))
+    longer = {"epochs": 3, "schedule": {"warmup_epochs": 0.5}}
+    images = {"image_seed": 3, "num_classes": 3}
+    new = note(planned(write_study(**change, data=images, pretrain=longer, finetune=longer)))
+    # No trial is the same, and no cell but the baseline.
+    assert old.trials.keys().isdisjoint(new.trials)
+    assert not {c.cell for c in old.cells} & {c.cell for c in new.cells} - {"baseline"}
+    assert new.is_edit_of(old)
+    assert old.is_edit_of(new)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"space": {**NO_AXES, "finetune.optim.lr": {"grid": [0.5]}}},
+        {"space": NO_AXES, "arms": [{"name": "wide", "set": {"model.ffn": 32}}]},
+        {"space": {"patch_size": {"grid": [1]}}, "model": {"ffn": 32}, "finetune": {"batch_size": 4}},
+    ],
+    ids=["other axes", "arms instead of axes", "another network"],
+)  # fmt: skip
+def test_another_study_is_none_of_its_edits(
+    write_study: StudyWriter, change: dict[str, Any]
+) -> None:
+    ours = note(planned(write_study()))
+    theirs = note(planned(write_study(**{"data": {"image_seed": 3}, **change})))
+    # The same name and the same defaults do not make it the same study.
+    assert not theirs.is_edit_of(ours)
+    assert not ours.is_edit_of(theirs)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b'{"name": "tiny"}', b"\xff"])

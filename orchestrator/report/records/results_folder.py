@@ -1,5 +1,6 @@
 """A results folder read back: study and records, from which all else in it is made again."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.report.records.collect import Records
 from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, from_parquet
+from orchestrator.store.study_registry import RecordedCell, RecordedTrial, StudyRecord
 from orchestrator.study import result_files
 from orchestrator.study.file import parse_study
+from orchestrator.study.graph import RECIPE_VERSION
 from orchestrator.study.spec import StudySpec
 from orchestrator.study.yaml_loader import load_yaml
 
@@ -61,21 +64,54 @@ def _record(path: Path, schema: pa.Schema) -> pa.Table:
         raise InputError(f"{path}: {error}") from None
 
 
-def refuse_another_study(folder: Path, name: str) -> None:
+def study_record(folder: Path) -> StudyRecord | None:
+    """The study of a results folder by its records; None where these cannot be read."""
+    try:
+        study, records = study_of(folder), records_of(folder)
+        return StudyRecord(
+            name=study.name,
+            recipe_version=RECIPE_VERSION,
+            keep_weights=study.runtime.keep_weights,
+            cells=tuple(map(_recorded_cell, records.cells.to_pylist())),
+            trials={row["trial_key"]: _recorded_trial(row) for row in records.trials.to_pylist()},
+        )
+    except ValueError:  # InputError included
+        return None
+
+
+def _recorded_cell(row: dict[str, Any]) -> RecordedCell:
+    keys = {"pretrain": row["pretrain_key"], "finetune": row["finetune_key"]}
+    return RecordedCell(cell=row["cell"], seed=row["seed"], **keys)
+
+
+def _recorded_trial(row: dict[str, Any]) -> RecordedTrial:
+    return RecordedTrial(parent=row["parent_key"], recipe=json.loads(row["recipe"]))
+
+
+def refuse_another_study(folder: Path, now: StudyRecord) -> None:
     """Make sure that a folder for results is empty, new, or the study's own.
 
+    Args:
+        now: the study that is to be written there.
+
     Raises:
-        InputError: another study's results lie there.
+        InputError: another study's results are there, be it of the same name.
     """
     try:
         written: Any = load_yaml((folder / result_files.STUDY).read_text(encoding="utf-8"))
         other = written["name"]
     except (OSError, LookupError, TypeError, ValueError, yaml.YAMLError):
         return  # nothing is there, or it is damaged, which writing it anew fixes
-    if other != name:
+    if other != now.name:
         raise InputError(
-            f"results {folder}: they belong to study {other!r}, not to {name!r}; "
+            f"results {folder}: they belong to study {other!r}, not to {now.name!r}; "
             "choose another --results"
+        )
+    last = study_record(folder)
+    if last and not now.is_edit_of(last):
+        raise InputError(
+            f"results {folder}: they belong to another study {other!r}, with no cell or trial in "
+            "common; choose another --results, or rename one of the two"
         )
 
 
@@ -86,7 +122,7 @@ def keep_safe(folder: Path, plan: Plan) -> None:
         InputError: the folder holds another study's results, or ended trials where the store has
             none at all.
     """
-    refuse_another_study(folder, plan.study.name)
+    refuse_another_study(folder, plan.slot.now)
     begun = any(state is not State.WAITING for state in plan.board.states.values())
     if not begun and _has_done(folder):
         raise InputError(
