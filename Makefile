@@ -20,7 +20,8 @@ bench-gpu: $(VENV)/ready ## The same on a GPU, under nine minutes
 	$(BIN)/python -m bench --device cuda --minutes 8.5
 
 test: $(VENV)/ready ## Run the tests, but the long ones and clusters (under 10 min)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not ray and not cluster and not long"
+	$(BIN)/python -m pytest -m "ray and not cluster and not long"
 
 test-all: test ## Run the long tests too, all but clusters
 	$(BIN)/python -m pytest -m "long and not cluster"
