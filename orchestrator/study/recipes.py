@@ -34,24 +34,27 @@ class Cell:
 
         Baseline and arms have names of their own, whatever they set.
         """
-        return bool(self.values) and self.name in map(self._spelled, DIGITS)
-
-    def _spelled(self, digits: int) -> str:
-        return values_name(self.values, digits)
+        return bool(self.values) and self.name in spellings(self.values)
 
 
-DIGITS = (6, 17)
-"""Significant digits of a real number in a cell's name: few, or all where few do not tell cells
-apart."""
+def spellings(values: Mapping[str, Scalar]) -> tuple[str, ...]:
+    """Names of a point of the search space, such as `patch_size=4,mask_ratio=0.2`.
+
+    The shortest first, with six digits of a real number; then with all digits; then with words in
+    quotes, so that no two points have the last one in common.
+    """
+    return tuple(
+        ",".join(f"{axis}={spelled(value)}" for axis, value in values.items())
+        for spelled in (_six_digits, _all_digits, json.dumps)
+    )
 
 
-def values_name(values: Mapping[str, Scalar], digits: int) -> str:
-    """Name of the point of the search space with such values: `patch_size=4,mask_ratio=0.2`."""
-    shown = {
-        axis: f"{value:.{digits}g}" if isinstance(value, float) else value
-        for axis, value in values.items()
-    }
-    return ",".join(f"{axis}={value}" for axis, value in shown.items())
+def _six_digits(value: Scalar) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _all_digits(value: Scalar) -> str:
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
 class UnknownField(ValueError):

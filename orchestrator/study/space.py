@@ -1,12 +1,14 @@
 """The search space of a study, expanded by Ray Tune into cells."""
 
+from collections import Counter
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from ray import tune
 from ray.tune.search.variant_generator import generate_variants
 
-from orchestrator.study.recipes import DIGITS, Cell, arm_cells, values_name
+from orchestrator.study.recipes import Cell, arm_cells, spellings
 from orchestrator.study.spec import Axis, Scalar, StudySpec
 
 
@@ -17,17 +19,21 @@ def expand_space(study: StudySpec) -> list[Cell]:
     space = {name: _domain(axis) for name, axis in study.space.items()}
     # Tune repeats the grid for each draw of the other axes; a pure grid has nothing to draw.
     drawn = any(axis.kind != "grid" for axis in study.space.values())
-    cells: dict[str, Cell] = {}
-    few, enough = DIGITS
+    points: dict[str, dict[str, Scalar]] = {}
     random = np.random.default_rng(study.search_seed)
     for _ in range(study.num_samples if drawn else 1):
         for _, variant in generate_variants(space, random_state=random):
-            values: dict[str, Scalar] = {name: _plain(variant[name]) for name in study.space}
-            name = values_name(values, few)
-            if name in cells and cells[name].values != values:
-                name = values_name(values, enough)  # cells are told apart by their names
-            cells.setdefault(name, Cell(name, values))
-    return arm_cells(study) + list(cells.values())
+            values = {axis: _plain(variant[axis]) for axis in study.space}
+            points.setdefault(spellings(values)[-1], values)  # equal draws are one
+    return arm_cells(study) + name_cells(list(points.values()))
+
+
+def name_cells(points: list[dict[str, Scalar]]) -> list[Cell]:
+    """Cells at some points, each with the shortest name that no other has."""
+    names = [spellings(values) for values in points]
+    owners = Counter(chain.from_iterable(map(set, names)))
+    chosen = [next((name for name in own if owners[name] == 1), own[-1]) for own in names]
+    return [Cell(name, values) for name, values in zip(chosen, points, strict=True)]
 
 
 def _domain(axis: Axis) -> Any:
@@ -40,4 +46,4 @@ def _domain(axis: Axis) -> Any:
 
 def _plain(value: Any) -> Scalar:
     plain: Scalar = value.item() if hasattr(value, "item") else value
-    return plain
+    return plain + 0.0 if isinstance(plain, float) else plain  # -0.0 is 0.0

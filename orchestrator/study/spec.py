@@ -54,7 +54,9 @@ class Axis(Config):
         if len(self._given) != 1:
             raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
         if self.kind in ("grid", "choice"):
-            if len(set(map(repr, self.values))) != len(self.values):
+            # 1, 1.0 and -0.0 and 0 are one value each, but true is not 1.
+            unique = {(isinstance(value, bool), value) for value in self.values}
+            if len(unique) != len(self.values):
                 raise ValueError(f"duplicate value in {list(self.values)}")
         elif self.values[0] >= self.values[1]:  # type: ignore[operator]
             raise ValueError(f"low {self.values[0]} must be below high {self.values[1]}")

@@ -41,8 +41,18 @@ def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
         raise yaml.YAMLError(f"line {line}: {text[:40]!r} is not a whole number") from None
 
 
+def _real(loader: _Loader, node: yaml.ScalarNode) -> float:
+    # -0.0 becomes 0.0: equal recipes have equal keys.
+    try:
+        return float(yaml.SafeLoader.construct_yaml_float(loader, node)) + 0.0
+    except ValueError:  # by an explicit tag
+        line = node.start_mark.line + 1
+        raise yaml.YAMLError(f"line {line}: {str(node.value)[:40]!r} is not a number") from None
+
+
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 _Loader.add_constructor(_INT, _integer)
+_Loader.add_constructor(_FLOAT, _real)
 for _tag, _pattern, _first in (
     (_BOOL, r"true|True|TRUE|false|False|FALSE", "tTfF"),
     (_INT, r"[-+]?\d+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),

@@ -15,7 +15,7 @@ from orchestrator.report.figures.style import Drawing, styled
 from orchestrator.report.records.collect import Records
 from orchestrator.report.tables.fill import fill_table
 from orchestrator.store.schemas import CELLS, EPOCHS, SAMPLES, TRIALS, table_of
-from orchestrator.study.recipes import values_name
+from orchestrator.study.recipes import spellings
 from orchestrator.study.spec import StudySpec
 
 Cell = tuple[str, dict[str, Any]]
@@ -26,7 +26,7 @@ RECIPE = json.dumps({"data": {"source": "synthetic", "num_classes": 5, "val_per_
 
 
 def cell(**values: Any) -> Cell:
-    return values_name(values, 6), values
+    return spellings(values)[0], values
 
 
 GRID = [cell(patch_size=size, mask_ratio=ratio) for size in (2, 4, 8) for ratio in (0.2, 0.4, 0.6)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.report.records.collect import Records
 from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS, table_of
-from orchestrator.study.recipes import DIGITS, values_name
+from orchestrator.study.recipes import spellings
 
 TRIAL: dict[str, Any] = {
     "kind": "finetune", "state": "done", "seed": 0, "epochs": 1, "epochs_done": 1,
@@ -38,12 +38,12 @@ def records(cells: list[Asked], metric: str = "val_accuracy", **trial: Any) -> R
 
 def cell(size: int, ratio: float, *found: Any, **more: Any) -> Asked:
     values = {"patch_size": size, "mask_ratio": ratio, **more}
-    return values_name(values, DIGITS[0]), values, list(found)
+    return spellings(values)[0], values, list(found)
 
 
 def point(values: dict[str, Any], *found: Any) -> Asked:
     """A cell of the grid, named by its values in full."""
-    return values_name(values, DIGITS[-1]), values, list(found)
+    return spellings(values)[1], values, list(found)
 
 
 BASELINE: Asked = ("baseline", {}, [0.25])
