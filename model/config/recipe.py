@@ -1,8 +1,8 @@
 """Recipes: everything that changes the result of one trial, as frozen, strictly checked values.
 
 A recipe is plain data. It imports neither torch nor ray, so that a study can be checked and
-planned on any machine. Whatever does not change the result (workers, device, the folder of
-the images) is not part of it: see `orchestrator.study.runtime.Runtime`.
+planned on any machine. Whatever changes a result by rounding at most (workers, device, the
+folder of the images) is not part of it: see `orchestrator.study.runtime.Runtime`.
 """
 
 from typing import Annotated, Any, Literal, Self

@@ -57,7 +57,8 @@ def _head(spec: TrialSpec, last: EpochRow) -> dict[str, Any]:
     classifies = spec.kind == "finetune"
     task = "image-classification" if classifies else "image-to-image"
     source = spec.recipe.data.source
-    metric = {"type": "mae", "name": "L1 on validation images", "value": last.val_loss}
+    name = f"Loss on validation images ({spec.recipe.loss_definition})"
+    metric = {"type": "mae", "name": name, "value": last.val_loss}
     if classifies:
         metric = {"type": "accuracy", "name": "Accuracy on validation images"}
         metric["value"] = last.val_accuracy

@@ -27,7 +27,7 @@ from orchestrator.store.study_registry import load_records, save_record
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Choices of how a study is run; none of them changes a result."""
+    """Choices of how a study is run; none changes a result by more than rounding."""
 
     results: Path
     """Folder for records and tables."""

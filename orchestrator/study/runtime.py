@@ -1,4 +1,7 @@
-"""Settings of a run: workers, devices, executors. Nothing here changes a result."""
+"""Settings of a run: workers, devices, executors. None changes a result by more than rounding.
+
+Workers add up the same numbers in another order, and so do threads and other kinds of processor.
+"""
 
 from typing import Annotated, Literal, Self
 
@@ -27,7 +30,7 @@ def compiles(asked: Compile, gpu: bool) -> bool:
 
 
 class Runtime(Config):
-    """Settings that do not change the result: never part of a trial's key."""
+    """Settings that change a result by rounding at most: never part of a trial's key."""
 
     num_workers: Count = 1
     """Ray Train workers (DDP ranks) of one trial."""
