@@ -27,15 +27,18 @@ class MaskConfig(Config):
     """Content of hidden pixels: black (the paper) | the mean colour of the visible ones |
     uniform noise | one learned colour."""
 
-    def hidden_patches(self, per_side: int) -> int | None:
-        """Patches that are hidden of every image; None where chance decides.
+    @property
+    def is_exact(self) -> bool:
+        """Whether as many patches are hidden of every image, rather than as chance decides."""
+        return self.mode in ("exact", "block")
+
+    def hidden_patches(self, per_side: int) -> int:
+        """Patches that an exact mode hides of every image.
 
         Args:
             per_side: patches along one side of an image.
         """
-        if self.mode == "none":
-            return 0
-        return round(self.ratio * per_side**2) if self.mode in ("exact", "block") else None
+        return round(self.ratio * per_side**2)
 
     def check_share(self, side: int) -> None:
         """Refuse a number of hidden patches that rounds to none or to all.
@@ -44,22 +47,21 @@ class MaskConfig(Config):
             side: side of the square images in pixels; a multiple of `patch_size`.
 
         Raises:
-            ValueError: it does; names the ratios there are.
+            ValueError: it does; names the ratios to choose from.
         """
-        patches = (side // self.patch_size) ** 2
-        hidden = self.hidden_patches(side // self.patch_size)
-        if self.mode == "none" or hidden is None or 0 < hidden < patches:
-            return
-        raise ValueError(
-            f"mode {self.mode} with ratio {self.ratio:g} hides {hidden} of the {patches} patches "
-            f"of {self.patch_size}x{self.patch_size} pixels; {_choices(patches)}"
-        )
+        per_side = side // self.patch_size
+        hidden, patches = self.hidden_patches(per_side), per_side**2
+        if self.is_exact and not 0 < hidden < patches:
+            raise ValueError(
+                f"mode {self.mode} with ratio {self.ratio:g} hides {hidden} of the {patches} "
+                f"patches of {self.patch_size}x{self.patch_size} pixels; {_choices(patches)}"
+            )
 
     def remarks(self, side: int) -> Iterator[str]:
         """A sentence where rounding to whole patches moves the share by more than a point."""
-        patches = (side // self.patch_size) ** 2
-        hidden = self.hidden_patches(side // self.patch_size)
-        if self.mode != "none" and hidden and abs(hidden / patches - self.ratio) > _POINT:
+        per_side = side // self.patch_size
+        hidden, patches = self.hidden_patches(per_side), per_side**2
+        if self.is_exact and abs(hidden / patches - self.ratio) > _POINT:
             yield (
                 f"mask mode {self.mode} with ratio {self.ratio:g} hides {hidden} of {patches} "
                 f"patches, {hidden / patches:.1%} of an image"

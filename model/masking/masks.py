@@ -102,10 +102,10 @@ def _visible_patches(config: MaskConfig, per_side: int, key: Key, sample_ids: Te
         case "bernoulli":
             return uniform(*key, sample_ids, per_side**2).view(shape) > config.ratio
         case "exact":
-            count = round(config.ratio * per_side**2)
-            return ~_lowest(uniform(*key, sample_ids, per_side**2), count).view(shape)
+            numbers = uniform(*key, sample_ids, per_side**2)
+            return ~_lowest(numbers, config.hidden_patches(per_side)).view(shape)
         case "block":
-            count = round(config.ratio * per_side**2)
+            count = config.hidden_patches(per_side)
             return ~_blocks(per_side, count, key, sample_ids).view(shape)
         case "uvcgan2":
             raise ValueError(
