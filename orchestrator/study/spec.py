@@ -12,6 +12,7 @@ from model.config.images import DataConfig, SyntheticImages
 from model.config.network import ModelConfig
 from model.config.training import FinetuneConfig, PretrainConfig
 from model.errors import InputError
+from orchestrator.study.alike import shorten_alike
 from orchestrator.study.metrics import Metric, metrics_of
 from orchestrator.study.result_files import reserved_by
 from orchestrator.study.runtime import Runtime
@@ -24,11 +25,15 @@ ALIASES = {"patch_size": "pretrain.mask.patch_size", "mask_ratio": "pretrain.mas
 
 
 class StudyError(InputError):
-    """Every mistake of a study file, one line each: `path: value: what was expected`."""
+    """Every mistake of a study file, one line each: `path: value: what was expected`.
+
+    The message has a few of many that are alike, and their number.
+    """
 
     def __init__(self, source: str, mistakes: list[str]) -> None:
         self.mistakes = [_printable(mistake) for mistake in mistakes]
-        super().__init__("\n".join(f"{source}: {mistake}" for mistake in self.mistakes))
+        lines = shorten_alike(self.mistakes)
+        super().__init__("\n".join(f"{source}: {line}" for line in lines))
 
 
 class Axis(Config):
