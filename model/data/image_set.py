@@ -27,6 +27,15 @@ class ImageSet:
     notes: tuple[str, ...] = ()
     """What a person should know of the pixels, a line each."""
 
+    @property
+    def largest_class_share(self) -> float:
+        """Share of the validation images in their most frequent class, in (0, 1].
+
+        The accuracy of always answering with that class, which unequal classes put above chance.
+        """
+        counts = np.bincount(self.labels[self.is_val])
+        return float(counts.max() / counts.sum())
+
 
 @dataclass(frozen=True)
 class Splits:

@@ -38,13 +38,14 @@ def card(ledger: Ledger, key: str, config: ExportConfig) -> str:
     assert outcome is not None and rows, key
     region = spec.recipe.train.loss_region if isinstance(spec.recipe, PretrainRecipe) else "all"
     fills = ledger.naive_fill_losses(key, region)
+    largest = outcome.provenance.get("largest_class_share")
     parts = [
         f"---\n{to_yaml(_head(spec, rows[-1]))}---",
         f"# {key}",
         _what(spec, config),
         f"## Use\n\n{_input(config)}\n\n```python\n{snippet(config)}```",
         f"{_ALONE}\n\n```python\n{torch_snippet(config)}```",
-        f"## Results\n\n{_results(spec, config.num_classes, rows[-1], fills)}",
+        f"## Results\n\n{_results(spec, config.num_classes, rows[-1], fills, largest)}",
         f"## Images\n\n{_images(spec.recipe.data, rows[-1], config)}",
         f"## Recipe\n\n{_recipes(ledger, spec)}",
         f"## Origin\n\n{_origin(spec, outcome, len(ledger.attempts(key)))}",
@@ -104,12 +105,21 @@ def _input(config: ExportConfig) -> str:
     )
 
 
-def _results(spec: TrialSpec, classes: int | None, last: EpochRow, fills: dict[str, float]) -> str:
+def _results(
+    spec: TrialSpec,
+    classes: int | None,
+    last: EpochRow,
+    fills: dict[str, float],
+    largest: float | None,
+) -> str:
+    # Of classes of equal size it is guessing once more.
+    is_above = classes is not None and largest is not None and largest > 1 / classes + 1e-9
     losses = ((words, fills.get(name)) for name, words in _FILLS.items())
     measures = [
         (f"validation loss ({spec.recipe.loss_definition})", f"{last.val_loss:.4f}"),
         ("validation accuracy", _share(last.val_accuracy)),
         ("for comparison: guessing", classes and _share(1 / classes)),
+        ("for comparison: always the largest class", _share(largest) if is_above else None),
         ("dev loss", None if last.dev_loss is None else f"{last.dev_loss:.4f}"),
         ("dev accuracy", _share(last.dev_accuracy)),
         *((f"for comparison: {words}", loss and f"{loss:.4f}") for words, loss in losses),

@@ -79,7 +79,7 @@ def train_trial(context: LedgerContext, job: TrialJob) -> None:
             ledger.fail(trial.key, outcome_of(ledger, trial.key, error, final=True))
         return
     if context.rank == 0:
-        origin = {**job.provenance, **_hardware(context), "val_images": int(images.is_val.sum())}
+        origin = {**job.provenance, **_hardware(context), **_validation(images)}
         done = outcome_of(ledger, trial.key).model_copy(update={"provenance": origin})
         ledger.finish(trial.key, safetensors.torch.save(weights), done)
 
@@ -97,6 +97,15 @@ def _attempt(context: LedgerContext) -> dict[str, Any]:
 
 def _images(trial: TrialSpec, job: TrialJob) -> ImageSet:
     return load(trial.recipe.data, Path(job.cache))
+
+
+def _validation(images: ImageSet) -> dict[str, Any]:
+    """The images that an accuracy rests on, and what is right without looking at them."""
+    return {
+        "val_images": int(images.is_val.sum()),
+        "num_classes": len(images.class_names),
+        "largest_class_share": images.largest_class_share,
+    }
 
 
 def _hardware(context: LedgerContext) -> dict[str, Any]:

@@ -37,6 +37,7 @@ ORIGIN = {
     "versions": {"torch": "2.99"},
     "cpu": "Some CPU",
     "gpu": None,
+    "largest_class_share": 0.9,
 }
 # What is put behind the card's lines, to hand their results over.
 HAND_OVER = """
@@ -210,6 +211,7 @@ def test_the_card_is_filled_from_the_ledger(ledger: Ledger, tmp_path: Path) -> N
     for words in (
         f"{last.val_loss:.4f}", f"{last.val_accuracy:.1%}", parent, "0123abcd, with uncommitted changes", "torch 2.99",
         "Some CPU", "lr: 0.01", str(outcome.weights_sha256), "guessing | 50.0%",
+        "always the largest class | 90.0%",
     ):  # fmt: skip
         assert words in text, words
     # Where it lay, and where its images lay, stays here.

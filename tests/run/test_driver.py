@@ -91,6 +91,7 @@ def test_a_study_is_trained_once_and_by_either_executor_alike(
     )["provenance"]
     assert provenance["workers"] == 2
     assert provenance["val_images"] == 6  # three of each class
+    assert (provenance["num_classes"], provenance["largest_class_share"]) == (2, 0.5)
 
     # Ray's dashboard has a task of each worker that says which trial it trained.
     plan = bench.plan(train, "train")

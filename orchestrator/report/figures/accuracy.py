@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from orchestrator.report.figures.series import BASE, Curves, Group, Line, columns, outside, rows
+from orchestrator.report.figures.series import (
+    BASE,
+    Curves,
+    Group,
+    Line,
+    columns,
+    guess_lines,
+    outside,
+    rows,
+)
 from orchestrator.report.figures.style import (
     BASELINE,
     COLUMN,
@@ -22,20 +31,21 @@ from orchestrator.report.figures.style import (
     percent,
     wrapped,
 )
+from orchestrator.report.records.guessing import Guessing
 from orchestrator.report.tables.fill import FilledTable
 
 HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "linestyle": "none", "clip_on": False}
 
 
 def accuracy(
-    filled: FilledTable, curves: Curves, chance: float | None, prefix: str = ""
+    filled: FilledTable, curves: Curves, guess: Guessing, prefix: str = ""
 ) -> Iterator[Drawing]:
     """A figure for each row of an accuracy table, and one for its arms; the baseline in all.
 
     Rows of patch sizes are numbered as in Terentiev & Ivanenko (2024): figures 3 to 5.
 
     Args:
-        chance: accuracy of guessing, where it is known.
+        guess: accuracies of guessing, where they are known.
         prefix: of the file names.
     """
     table = filled.table
@@ -53,9 +63,8 @@ def accuracy(
             axes.set_title(wrapped(group.name))
             axes.yaxis.set_major_formatter(percent())
             handles = handles_of([group], curves, table.kind, table.metric, looks)
-            if chance:
-                line = axes.axhline(chance, color=GREY, linewidth=0.8, linestyle=":")
-                handles["chance"] = line
+            for name, share, style in guess_lines(guess):
+                handles[name] = axes.axhline(share, color=GREY, linewidth=0.8, linestyle=style)
             handles |= _published(axes, group, looks)
             legend(figure, handles, columns=2)
             return figure

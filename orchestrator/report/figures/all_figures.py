@@ -9,9 +9,10 @@ from orchestrator.report.figures.heatmaps import heatmap
 from orchestrator.report.figures.losses import KINDS, learning_rates, losses
 from orchestrator.report.figures.pictures import Pictures, masking, reconstructions
 from orchestrator.report.figures.scatter import along, arms
-from orchestrator.report.figures.series import Curves, chance, measured
+from orchestrator.report.figures.series import Curves, measured
 from orchestrator.report.figures.style import Drawing, files
 from orchestrator.report.records.collect import Records
+from orchestrator.report.records.guessing import guessing
 from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.study.spec import TABLE_1, StudySpec
 
@@ -37,7 +38,7 @@ def drawings(
 ) -> Iterator[Drawing]:
     """The same figures before they are drawn."""
     curves = Curves(records)
-    guess = chance([*records.trial_rows.values()])
+    guess = guessing(records.trial_rows.values())
     if samples is not None:
         pretrained = _table(filled, records, "pretrain")
         pictures = Pictures(samples, curves)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from matplotlib.figure import Figure
 
 from orchestrator.report.figures.heatmaps import grid_of
-from orchestrator.report.figures.series import BASE, axis_title, named, outside
+from orchestrator.report.figures.series import BASE, axis_title, guess_lines, named, outside
 from orchestrator.report.figures.style import (
     COLOURS,
     COLUMN,
@@ -17,13 +17,14 @@ from orchestrator.report.figures.style import (
     percent,
     wrapped,
 )
+from orchestrator.report.records.guessing import Guessing
 from orchestrator.report.tables.axes import ordered
 from orchestrator.report.tables.fill import FilledTable
 
 _SERIES = 9  # lines that can still be told apart
 
 
-def arms(filled: FilledTable, unit: str, chance: float | None) -> Iterator[Drawing]:
+def arms(filled: FilledTable, unit: str, guess: Guessing) -> Iterator[Drawing]:
     """Every cell outside the grid: each seed a ring, their mean a dot with one deviation."""
     cells = [(name, value) for name, value in outside(filled).cells if value.results]
     if not any(name != BASE for name, _ in cells):
@@ -51,8 +52,8 @@ def arms(filled: FilledTable, unit: str, chance: float | None) -> Iterator[Drawi
         axes.margins(x=0.05)
         if filled.is_accuracy:
             axes.xaxis.set_major_formatter(percent())
-        if filled.is_accuracy and chance:
-            handles["chance"] = axes.axvline(chance, color=GREY, linestyle=":", linewidth=0.8)
+        for name, share, style in guess_lines(guess) if filled.is_accuracy else ():
+            handles[name] = axes.axvline(share, color=GREY, linestyle=style, linewidth=0.8)
         legend(figure, handles, columns=3)
         return figure
 

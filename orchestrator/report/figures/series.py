@@ -1,7 +1,7 @@
 """Numbers behind the figures: cells that are drawn together, and their metrics by epoch."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from orchestrator.report.records.collect import Records
 from orchestrator.report.records.epoch_selection import row_numbers
-from orchestrator.report.records.rows import TrialRecord
+from orchestrator.report.records.guessing import Guessing
 from orchestrator.report.tables.axes import axis_name, ordered
 from orchestrator.report.tables.fill import FilledTable, Value
 from orchestrator.study.metrics import METRICS
@@ -143,11 +143,9 @@ def measured(study: StudySpec, kind: str, metric: str) -> str:
     return f"{name} loss (L1{study.loss_pixels})"
 
 
-def chance(trials: Sequence[TrialRecord]) -> float | None:
-    """Accuracy of guessing among equally frequent classes; None where their number is unknown."""
-    data = trials[0].recipe.get("data", {}) if trials else {}
-    classes = data.get("classes")
-    number = data.get("num_classes") or (len(classes) if classes else None)
-    if number is None and data.get("source") == "tiny-imagenet":
-        number = 200
-    return 1 / number if number else None
+def guess_lines(guess: Guessing) -> Iterator[tuple[str, float, str]]:
+    """Name, accuracy and line style of what is right without a network, as far as it is known."""
+    if guess.chance:
+        yield "chance", guess.chance, ":"
+    if guess.largest_class:
+        yield "largest class", guess.largest_class, "-."

@@ -11,7 +11,9 @@ def notes(filled: FilledTable) -> list[str]:
     """Sentences to stand below a table; none below a table without a result."""
     if not any(value.by_seed for value in filled.values):
         return []
-    sentences = [_reading(filled), _halves(filled), _binomial(filled), _best(filled)]
+    sentences = [
+        _reading(filled), _halves(filled), _guessing(filled), _binomial(filled), _best(filled),
+    ]  # fmt: skip
     return [sentence for sentence in sentences if sentence]
 
 
@@ -42,6 +44,17 @@ def _halves(filled: FilledTable) -> str:
     theirs = f", the paper's of {paper.images:,}" if paper else ""
     images = f"the binomial noise of {filled.val_images:,} images{theirs}"
     return f"{head}, by {images}; it leaves out the noise between seeds."
+
+
+def _guessing(filled: FilledTable) -> str:
+    """What no network is needed for, where the classes are of unequal size."""
+    guess = filled.guess
+    if not filled.is_accuracy or guess.chance is None or guess.largest_class is None:
+        return ""
+    return (
+        f"Guessing at random is right for {guess.chance:.1%} of the validation images, always "
+        f"answering with their largest class for {guess.largest_class:.1%}."
+    )
 
 
 def _binomial(filled: FilledTable) -> str:

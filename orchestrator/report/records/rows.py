@@ -28,6 +28,10 @@ class TrialRecord:
     naive_fill_losses: Mapping[str, float]
     """The same loss of fills that learn nothing; empty where it was not worked out."""
     recipe_json: str
+    num_classes: int | None = None
+    """Classes of the images, where the trial counted them."""
+    largest_class_share: float | None = None
+    """Share of the validation images in their most frequent class, where the trial counted it."""
 
     @cached_property
     def recipe(self) -> dict[str, Any]:
@@ -71,6 +75,7 @@ def trial_records(trials: pa.Table) -> dict[str, TrialRecord]:
 
 def _trial(row: dict[str, Any]) -> TrialRecord:
     fills = {name: row[name] for name in NAIVE_FILLS if row[name] is not None}
+    origin = json.loads(row["provenance"] or "{}")
     return TrialRecord(
         key=row["trial_key"],
         state=row["state"],
@@ -78,6 +83,8 @@ def _trial(row: dict[str, Any]) -> TrialRecord:
         val_images=row["val_images"],
         naive_fill_losses=fills,
         recipe_json=row["recipe"],
+        num_classes=origin.get("num_classes"),
+        largest_class_share=origin.get("largest_class_share"),
     )
 
 

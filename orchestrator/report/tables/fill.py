@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.report.records.collect import Records
 from orchestrator.report.records.epoch_selection import Row, chosen_rows
+from orchestrator.report.records.guessing import Guessing, guessing
 from orchestrator.report.records.rows import CellRecord, TrialRecord
 from orchestrator.report.records.val_images import val_images
 from orchestrator.report.tables.axes import DIGITS, digits_needed, label
@@ -67,6 +68,8 @@ class FilledTable:
     """Axis -> significant digits that tell its values apart; six where nothing is said."""
     region: str | None = None
     """Pixels that the cells' losses are over: `all`, `masked`, or None where they differ."""
+    guess: Guessing = field(default_factory=Guessing)
+    """Accuracies that need no network; unknown for other images than those of validation."""
 
     @property
     def is_accuracy(self) -> bool:
@@ -111,7 +114,8 @@ def fill_table(table: Table, records: Records) -> FilledTable:
     values = tuple(map(reader.value, cells.values()))
     regions = {reader.trial(cell).loss_region for seeds in cells.values() for cell in seeds}
     region = regions.pop() if len(regions) == 1 else None
-    return FilledTable(table, values, images, reader.digits, region)
+    guess = guessing(trials.values()) if table.measure.split == "val" else Guessing()
+    return FilledTable(table, values, images, reader.digits, region, guess)
 
 
 def _without_pretraining(cells: Cells, trials: Mapping[str, TrialRecord]) -> dict[str, str]:

@@ -55,6 +55,19 @@ def test_splits_are_stratified_and_disjoint(
         assert num_dev == (available - num_train if dev is None else dev)
 
 
+@given(counts=st.lists(st.integers(1, 50), min_size=1, max_size=5))
+def test_the_largest_class_is_that_of_the_validation_images(counts: list[int]) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    # As many training images again, all of the last class.
+    every = np.concatenate([labels, np.full(len(labels), len(counts) - 1)])
+    is_val = np.arange(len(every)) < len(labels)
+    pixels = np.zeros((len(every), 3, 1, 1), np.uint8)
+    images = ImageSet(pixels, every, is_val, tuple(map(str, counts)), "0" * 32)
+    answers = [float(np.mean(labels == label)) for label in range(len(counts))]
+    # The best that one answer for all of them can be right.
+    assert images.largest_class_share == pytest.approx(max(answers))
+
+
 def test_rows_are_ascending_int64() -> None:
     for rows in vars(split(image_set([9, 9]), config(4, 3))).values():
         assert rows.dtype == np.int64

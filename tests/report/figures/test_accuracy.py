@@ -119,6 +119,26 @@ def test_a_legend_fits_its_figure_however_long_the_names() -> None:
     assert made.axes[0].get_window_extent().height / made.dpi > 1.2
 
 
+@pytest.mark.parametrize(
+    ("figure", "horizontal"), [("figure_3_patch_2x2", True), ("arms_table_2", False)]
+)
+def test_the_largest_class_is_drawn_beside_chance(figure: str, horizontal: bool) -> None:
+    records = recorded([BASE, *GRID, ("arm", {"model.init": "he"})])
+    column = records.trials.schema.get_field_index("provenance")
+    counted = ['{"num_classes": 4, "largest_class_share": 0.7}'] * records.trials.num_rows
+    field = records.trials.schema.field(column)
+    trials = records.trials.set_column(column, field, [counted])
+    made = drawn(study(), type(records)(trials, records.epochs, records.cells))[figure].draw()
+    assert words(made)[-2:] == ["chance", "largest class"]
+    grey = [
+        line
+        for line in made.axes[0].lines
+        if line.get_color() == GREY and line.get_marker() == "None"
+    ]
+    at = [np.unique(line.get_ydata() if horizontal else line.get_xdata()).tolist() for line in grey]
+    assert at == [[0.25], [0.7]]
+
+
 def test_no_more_classes_are_known_than_are_recorded() -> None:
     records = recorded([BASE, cell(patch_size=2, mask_ratio=0.2)])
     recipe = records.trials.schema.get_field_index("recipe")

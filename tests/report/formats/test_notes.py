@@ -1,5 +1,7 @@
 """What stands below a table."""
 
+import json
+
 import pytest
 from hand_records import BASELINE, cell, records
 
@@ -32,6 +34,16 @@ def test_the_binomial_error_is_that_of_the_studys_own_images() -> None:
     assert "on 500 validation images: up to 1.9 points" in below([BASELINE], val_images=500)
     assert "unknown" in below([BASELINE])
     assert "Binomial" not in below([cell(2, 0.2, 0.1)], TABLE_1)
+
+
+def test_unequal_classes_are_told_beside_chance() -> None:
+    origin = json.dumps({"num_classes": 2, "largest_class_share": 0.95})
+    told = "Guessing at random is right for 50.0% of the validation images, always answering with "
+    assert f"{told}their largest class for 95.0%." in below([BASELINE], provenance=origin)
+    # A loss is no share of images, and equal classes have no largest.
+    assert "largest" not in below([cell(2, 0.2, 0.1)], TABLE_1, provenance=origin)
+    equal = json.dumps({"num_classes": 2, "largest_class_share": 0.5})
+    assert "largest" not in below([BASELINE], provenance=equal)
 
 
 @pytest.mark.parametrize(
