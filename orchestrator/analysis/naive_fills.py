@@ -5,7 +5,7 @@ from pathlib import Path
 from model.config.recipe import PretrainRecipe
 from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
-from orchestrator.store.ledger import HIDDEN_SHARE, NAIVE_FILLS
+from orchestrator.store.naive_fills import HIDDEN_SHARE, NAIVE_FILLS
 
 
 def save_missing_losses(plan: Plan, cache: Path) -> None:

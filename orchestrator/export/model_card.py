@@ -11,7 +11,8 @@ from model.config.recipe import PretrainRecipe
 from model.epoch_row import EpochRow
 from model.pretrained import PROGRAM_FILE, ExportConfig
 from orchestrator.export.snippets import snippet, torch_snippet
-from orchestrator.store.ledger import HIDDEN_SHARE, Ledger, Outcome
+from orchestrator.store.ledger import Ledger, Outcome
+from orchestrator.store.naive_fills import HIDDEN_SHARE
 from orchestrator.study.graph import TrialSpec
 from orchestrator.study.yaml_text import to_yaml
 

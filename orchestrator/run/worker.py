@@ -17,7 +17,7 @@ import torch
 from model.data.image_set import ImageSet
 from model.data.load import load
 from model.training.compilation import status
-from model.training.fit import Diverged, fit
+from model.training.fit import Diverged, NothingHidden, fit
 from orchestrator.run.failures import outcome_of
 from orchestrator.run.job import TrialJob
 from orchestrator.run.ledger_context import LedgerContext, Ranks
@@ -27,7 +27,7 @@ from orchestrator.study.graph import TrialSpec
 
 # The recipe is to blame, and every rank sees it alike: to train again would end the same way. Any
 # other error may be one machine's or one moment's; it travels, so that Ray restarts the workers.
-FINAL_ERRORS = (Diverged,)
+FINAL_ERRORS = (Diverged, NothingHidden)
 
 
 def train_fn_per_worker(config: dict[str, Any]) -> None:

@@ -22,14 +22,12 @@ from orchestrator.store.checkpoints import (
     save_checkpoint,
     sha256,
 )
+from orchestrator.store.naive_fills import read_fills
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store, StoreError
 from orchestrator.study.graph import TrialSpec
 
 _NO_EPOCHS = schemas.EPOCHS.empty_table()
-NAIVE_FILLS = ("zero_fill", "mean_fill", "gaussian_fill")
-HIDDEN_SHARE = "hidden_share"
-_MASK_MEASURES = (*NAIVE_FILLS, HIDDEN_SHARE)
 
 
 class Outcome(Config):
@@ -144,24 +142,15 @@ class Ledger:
             ) from None
 
     def naive_fill_losses(self, key: str, region: str = "all") -> dict[str, float]:
-        """Losses of restoring without learning on a trial's images and masks, by `NAIVE_FILLS`.
-
-        Also `HIDDEN_SHARE`, the share of pixels that those masks hide, where it was recorded.
+        """Losses of restoring without learning on a trial's images and masks; empty if unknown.
 
         Args:
-            region: the trial's `loss_region`. Losses over other pixels are not comparable, and of
-                trials before there were two kinds they are over all pixels.
+            region: the trial's `loss_region`: losses over other pixels do not compare with its own.
 
         Returns:
-            Nothing where they are unknown.
+            Losses by `NAIVE_FILLS`, and `HIDDEN_SHARE` where it was recorded.
         """
-        try:
-            content = self.store.read_json(Paths.naive_fill_losses(key)) or {}
-        except ValueError:
-            return {}
-        if content.get("region", "all") != region:
-            return {}
-        return {name: float(content[name]) for name in _MASK_MEASURES if name in content}
+        return read_fills(self.store, key, region)
 
     def save_naive_fill_losses(self, key: str, region: str, losses: Mapping[str, float]) -> None:
         """Keep what `naive_fill_losses` returns."""

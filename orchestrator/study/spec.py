@@ -160,11 +160,7 @@ TABLE_2 = Table(
 
 
 def _tables(space: Mapping[str, Axis], pixels: str) -> tuple[Table, ...]:
-    """The paper's two tables, arranged by a grid's own axes where it has others.
-
-    Args:
-        pixels: the pixels that the reconstruction loss is over, as the title names them.
-    """
+    """The paper's two tables, by a grid's own axes and with the loss's own pixels in the title."""
     title = TABLE_1.title.replace(", all pixels", pixels)
     first = TABLE_1.model_copy(update={"title": title})
     paper = {TABLE_1.rows, TABLE_1.columns}

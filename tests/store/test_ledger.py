@@ -12,7 +12,8 @@ from ledger_entries import DONE, FAILED, checkpoint, rows
 from model.config.recipe import PretrainRecipe
 from model.errors import InputError
 from orchestrator.store.checkpoints import SavedCheckpoint
-from orchestrator.store.ledger import NAIVE_FILLS, DamagedError, Ledger
+from orchestrator.store.ledger import DamagedError, Ledger
+from orchestrator.store.naive_fills import NAIVE_FILLS
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import Store
 from orchestrator.study.graph import TrialSpec

@@ -13,7 +13,7 @@ from orchestrator.report.tables.comparisons import (
 )
 from orchestrator.report.tables.fill import FilledTable, Value
 from orchestrator.report.tables.statistics import Difference, bootstrap
-from orchestrator.store.ledger import NAIVE_FILLS
+from orchestrator.store.naive_fills import NAIVE_FILLS
 
 Grid = tuple[list[str], list[list[str]]]
 """A table as text: header and rows."""

@@ -12,7 +12,7 @@ from orchestrator.report.tables import statistics
 from orchestrator.report.tables.comparisons import beside_paper, outstanding
 from orchestrator.report.tables.fill import FilledTable, Value
 from orchestrator.report.tables.verdicts import Verdict
-from orchestrator.store.ledger import NAIVE_FILLS
+from orchestrator.store.naive_fills import NAIVE_FILLS
 from orchestrator.store.schemas import column
 
 # Raise it when a column changes its meaning or goes away; adding one does not need it.

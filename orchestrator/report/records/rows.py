@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchestrator.store.ledger import NAIVE_FILLS
+from orchestrator.store.naive_fills import NAIVE_FILLS
 from orchestrator.study.recipes import Cell
 from orchestrator.study.spec import Scalar
 

@@ -12,7 +12,7 @@ from orchestrator.report.records.rows import CellRecord, TrialRecord
 from orchestrator.report.records.val_images import val_images
 from orchestrator.report.tables.axes import DIGITS, digits_needed, label
 from orchestrator.report.tables.published import TABLES
-from orchestrator.store.ledger import NAIVE_FILLS
+from orchestrator.store.naive_fills import NAIVE_FILLS
 from orchestrator.study.spec import Scalar, Table
 
 
