@@ -8,7 +8,6 @@
 The root may be nested one level, as in the official zip. `test` is ignored: it has no labels.
 """
 
-import codecs
 from collections.abc import Iterator
 
 from model.data.files import Files
@@ -17,6 +16,7 @@ from model.data.listing import ImageFile, Listing, make_listing, pick_classes
 from model.data.skipped import describe_skipped
 from model.data.words import shorten
 from model.errors import InputError
+from model.plain_text import decode_text
 
 
 def list_images(files: Files, classes: tuple[str, ...] | None = None) -> Listing:
@@ -53,15 +53,9 @@ def _lines(files: Files, name: str) -> list[str]:
     if base not in files.files(folder):
         raise InputError(f"{files.path} is not Tiny ImageNet, or not all of it: no {name}")
     try:
-        return _text(files.read(name)).splitlines()
+        return decode_text(files.read(name)).splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{files.path}: {name} is not plain text") from error
-
-
-def _text(data: bytes) -> str:
-    """UTF-8, or UTF-16 with its mark, as editors and shells of Windows write them."""
-    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return data.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _training(files: Files, root: str, classes: tuple[str, ...]) -> Iterator[ImageFile]:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from model.errors import InputError
+from model.plain_text import decode_text
 from orchestrator.study.checks import find_mistakes
 from orchestrator.study.spec import StudyError, StudySpec
 from orchestrator.study.validation_messages import validation_mistakes
@@ -25,7 +26,7 @@ def read_study(path: Path, data: Path | None = None) -> StudySpec:
         InputError: `data` is given for images that are not read from files.
     """
     try:
-        raw = load_yaml(path.read_text(encoding="utf-8"))
+        raw = load_yaml(decode_text(path.read_bytes()))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StudyError(str(path), [_one_line(error)]) from None
     if data is not None and isinstance(raw, dict):
@@ -81,5 +82,8 @@ def _mistakes_elsewhere(raw: dict[str, Any], error: ValidationError) -> list[str
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return f"line {line}: not UTF-8 text; save the file as UTF-8"
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return " ".join((reason or type(error).__name__).split())

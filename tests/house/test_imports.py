@@ -12,7 +12,14 @@ from checkout import ROOT
 
 # From the ground up. Packages of one line know nothing of each other.
 FLOORS = [
-    ["model.errors", "model.epoch_row", "model.fsync", "model.rng", "model.device"],
+    [
+        "model.errors",
+        "model.plain_text",
+        "model.epoch_row",
+        "model.fsync",
+        "model.rng",
+        "model.device",
+    ],
     ["model.config"],
     ["model.data"],
     ["model.networks", "model.masking", "model.augment"],

@@ -130,6 +130,23 @@ def test_a_file_that_is_no_study_is_one_clear_line(
     assert expected in found[0]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_file_of_any_editor_is_read(tmp_path: Path, encoding: str, end: str) -> None:
+    path = tmp_path / "study.yaml"
+    text = "# Größe\nname: a\ndescription: größer\nseeds: [0, 1]\n"
+    path.write_bytes(text.replace("\n", end).encode(encoding))
+    study = read_study(path)
+    assert (study.name, study.description, study.seeds) == ("a", "größer", (0, 1))
+
+
+@pytest.mark.parametrize("content", ["name: a\n# Größe\n".encode("latin-1"), b"\nname: \xff\xfe\n"])
+def test_a_file_in_another_encoding_is_told_with_its_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content)
+    assert mistakes(path) == ["line 2: not UTF-8 text; save the file as UTF-8"]
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert mistakes(tmp_path / "none.yaml") == ["No such file or directory"]
 
