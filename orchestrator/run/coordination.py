@@ -37,6 +37,10 @@ class RunCoordinator:
         """Give the trial's lease back: it ended here, or is not to be started."""
         self.leases.drop(key)
 
+    def waited_for(self) -> dict[str, str]:
+        """Trials that other runs hold, and who holds each, in words."""
+        return {key: self.leases.holder(key) for key in self._refused}
+
     def finished_elsewhere(self) -> dict[str, Outcome]:
         """Trials that this run wanted and another has ended, each of them once."""
         outcomes = {key: self.ledger.outcome(key) for key in self._refused}

@@ -1,6 +1,7 @@
 """One run of a study: images ready, Ray connected, trials trained, tables written."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -85,7 +86,7 @@ def _prepare(plan: Plan, options: RunOptions, console: Console) -> None:
 
 def _train(plan: Plan, options: RunOptions, console: Console, signals: SignalHandler) -> None:
     """Connect, fit the study to the cluster, and train its trials."""
-    with connected(options.address, options.dashboard) as dashboard:
+    with connected(options.address, options.dashboard, options.command) as dashboard:
         # Ray: not needed by a finished study, and to be imported after its settings are made.
         from orchestrator.run.job import StudyJob
         from orchestrator.run.tuner import run_graph
@@ -99,7 +100,10 @@ def _train(plan: Plan, options: RunOptions, console: Console, signals: SignalHan
         job = StudyJob.of_study(plan.study, store, cache, allotment)
         progress = Progress(plan.study.name, plan.board, plan.ledger, allotment.concurrent)
         with shown(progress, console), signals.on_first(stop_tune):
-            run_graph(plan.study, plan.board, plan.ledger, job, lambda: signals.stop_requested)
+            run_graph(
+                plan.study, plan.board, plan.ledger, job,
+                stopping=lambda: signals.stop_requested, say=partial(print_line, console),
+            )  # fmt: skip
 
 
 def _fit_to_cluster(plan: Plan, options: RunOptions, console: Console) -> Allotment:

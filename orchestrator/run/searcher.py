@@ -30,6 +30,7 @@ class GraphSearcher(Searcher):
     Args:
         columns: what Tune's tables show of each trial besides its key.
         stopping: whether the study has been asked to stop.
+        say: prints a line for whoever watches.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class GraphSearcher(Searcher):
         coordinator: RunCoordinator,
         columns: dict[str, dict[str, Any]],
         stopping: Callable[[], bool] = lambda: False,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         super().__init__()
         self.broken: StoreError | None = None
         """Why the study had to stop: nothing can be kept any more."""
         self._board, self._coordinator, self._columns = board, coordinator, columns
-        self._stopping = stopping
+        self._stopping, self._say = stopping, say
+        self._announced: set[str] = set()
         self._held: dict[str, str] = {}  # Tune's trial id -> our key
 
     def suggest(self, trial_id: str) -> Any:
@@ -57,8 +60,16 @@ class GraphSearcher(Searcher):
             return {"trial_key": key, **self._columns.get(key, {})}
         if self._held:
             return None
-        # Another run may be training what is ready; then this one asks again.
-        return None if self._board.any_ready and not self._ending else Searcher.FINISHED
+        if self._ending or not self._board.any_ready:
+            return Searcher.FINISHED
+        self._announce_waiting()  # another run is training what is ready: this one asks again
+        return None
+
+    def _announce_waiting(self) -> None:
+        holders = self._coordinator.waited_for()
+        for key in holders.keys() - self._announced:
+            self._say(f"waiting for {key}: {holders[key]} is training it")
+        self._announced |= holders.keys()
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

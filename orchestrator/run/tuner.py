@@ -15,6 +15,7 @@ from orchestrator.run.trial_names import readable_name
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
+from orchestrator.store.store import StoreError
 from orchestrator.study.spec import StudySpec
 
 # The trial's actor only waits for its workers: it sits on the head, next to the Train controller,
@@ -28,23 +29,41 @@ def run_graph(
     ledger: Ledger,
     job: StudyJob,
     stopping: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = print,
 ) -> None:
     """Train every trial of the board that is not done; board and ledger say how each ended.
 
     Args:
         stopping: whether the study has been asked to stop.
+        say: prints a line for whoever watches.
 
     Raises:
-        StoreError: the store failed; what ended before is kept.
+        StoreError: the store failed, or Ray's own folder; what ended before is kept.
     """
     leases = Leases(ledger.store)
     coordinator = RunCoordinator(ledger, leases)
-    searcher = GraphSearcher(board, coordinator, tune_columns(study, board), stopping)
+    searcher = GraphSearcher(board, coordinator, tune_columns(study, board), stopping, say)
     with leases.renewed():
-        _tuner(study, ledger, job, searcher).fit()
+        try:
+            _tuner(study, ledger, job, searcher).fit()
+        except Exception as error:
+            searcher.broken = searcher.broken or _of_the_store(error, ledger)
+            if not searcher.broken:
+                raise
     board.stop()
     if searcher.broken:
         raise searcher.broken
+
+
+def _of_the_store(error: Exception, ledger: Ledger) -> StoreError | None:
+    """What ended Tune, if it was the store or Ray's own folder: Tune writes into both."""
+    try:
+        ledger.store.probe()
+    except StoreError as reason:
+        return reason
+    if isinstance(error, OSError):
+        return StoreError(f"Ray's own files, which RAY_TMPDIR moves: {error}")
+    return None
 
 
 def _tuner(study: StudySpec, ledger: Ledger, job: StudyJob, searcher: GraphSearcher) -> tune.Tuner:

@@ -76,6 +76,15 @@ class Leases:
         self.store.delete(name)
         return None
 
+    def holder(self, key: str) -> str:
+        """Who holds a trial, in words, as far as one look can tell."""
+        folder = Paths.leases(key)
+        notes = (_read(self.store, f"{folder}/{name}") for name in self.store.names(folder))
+        note = next((note for note in notes if note and note.get("owner") != self.owner), {})
+        if _dead_or_alive_here(note) is not None:
+            return f"process {note.get('pid')} on this machine"
+        return "a run on another machine"
+
     def drop(self, key: str) -> None:
         """Let go of a trial that ended here."""
         with self._lock:

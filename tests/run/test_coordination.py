@@ -1,6 +1,7 @@
 """Two searchers on one store: each trial is trained by one, and both know how it ended."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,11 @@ class Run:
         self.ledger = Ledger(Store(str(folder)))
         self.ledger.store.prepare()
         self.board = Board(build_graph(spec, expand_space(spec)))
+        self.said: list[str] = []
         self.searcher = GraphSearcher(
-            self.board, RunCoordinator(self.ledger, Leases(self.ledger.store)), {}
-        )
+            self.board, RunCoordinator(self.ledger, Leases(self.ledger.store)), {},
+            say=self.said.append,
+        )  # fmt: skip
         self._asked = 0
 
     def ask(self) -> Any:
@@ -68,6 +71,20 @@ def test_two_runs_share_the_trials(runs: tuple[Run, Run]) -> None:
     child = ours.ask()
     assert ours.board.graph.trials[child].parent == taken[1]
     assert ours.board.states[taken[1]] is State.DONE
+
+
+def test_a_run_that_waits_says_for_what_and_who_holds_it(runs: tuple[Run, Run]) -> None:
+    ours, theirs = runs
+    taken = [ours.ask() for _ in range(3)]
+    assert theirs.ask() is None
+    expected = {
+        f"waiting for {key}: process {os.getpid()} on this machine is training it" for key in taken
+    }
+    assert set(theirs.said) == expected
+    # Once, however often Tune asks; and nobody waits where something is left to do.
+    assert theirs.ask() is None
+    assert len(theirs.said) == 3
+    assert ours.said == []
 
 
 def test_one_with_nothing_to_do_waits_for_the_others(runs: tuple[Run, Run]) -> None:

@@ -1,5 +1,7 @@
-"""What every tracker is told: a trial's epochs, as the ledger has them."""
+"""The base of every tracker: it gets epochs as the ledger has them, and never ends a study."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -15,7 +17,13 @@ class EpochLogger(LoggerCallback):
 
     Tune adds some twenty values of its own to every report, host name and process number among
     them, and counts reports from 1 again where a trial goes on after a kill.
+
+    An error of the logger's, such as a full disk, is printed once; from then on nothing is logged.
     """
+
+    title = "tracker"
+    """Name of the tracker for messages."""
+    broken = False
 
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         """Log the metrics of a report that tells an epoch; the last one only tells the end."""
@@ -23,3 +31,43 @@ class EpochLogger(LoggerCallback):
             return
         known = {name: result[name] for name in METRICS if result.get(name) is not None}
         super().log_trial_result(iteration, trial, {**known, "training_iteration": result["epoch"]})
+
+    def guarded(self, hook: Callable[..., Any], *args: Any, **info: Any) -> None:
+        """Call one of the logger's hooks; its error ends the logging and nothing else."""
+        if self.broken:
+            return
+        try:
+            hook(*args, **info)
+        except Exception as error:
+            self.give_up(error)
+
+    def give_up(self, error: BaseException) -> None:
+        """Log nothing more; the study goes on, since the ledger has all that was to be logged."""
+        if not self.broken:
+            self.broken = True
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            print(f"{self.title}: not written any more: {reason}", file=sys.stderr)
+
+    def setup(self, *args: Any, **info: Any) -> None:
+        """Tune's hook; see `guarded`."""
+        self.guarded(super().setup, *args, **info)
+
+    def on_trial_start(self, *args: Any, **info: Any) -> None:
+        """Tune's hook; see `guarded`."""
+        self.guarded(super().on_trial_start, *args, **info)
+
+    def on_trial_result(self, *args: Any, **info: Any) -> None:
+        """Tune's hook; see `guarded`."""
+        self.guarded(super().on_trial_result, *args, **info)
+
+    def on_trial_complete(self, *args: Any, **info: Any) -> None:
+        """Tune's hook; see `guarded`."""
+        self.guarded(super().on_trial_complete, *args, **info)
+
+    def on_trial_error(self, *args: Any, **info: Any) -> None:
+        """Tune's hook; see `guarded`."""
+        self.guarded(super().on_trial_error, *args, **info)
+
+    def on_experiment_end(self, *args: Any, **info: Any) -> None:
+        """Tune's hook; see `guarded`."""
+        self.guarded(super().on_experiment_end, *args, **info)

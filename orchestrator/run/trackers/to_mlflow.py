@@ -17,6 +17,8 @@ def to_mlflow(study: str, folder: Path) -> MLflowLoggerCallback:
 class _MLflow(EpochLogger, MLflowLoggerCallback):
     """A trial that goes on after a kill goes on in the run that it began."""
 
+    title = "MLflow"
+
     def log_trial_start(self, trial: Any) -> None:
         """Find the trial's run, or begin it."""
         found = mlflow.MlflowClient(self.tracking_uri).search_runs(

@@ -55,7 +55,9 @@ class _Wandb(EpochLogger, WandbLoggerCallback):
     logging processes, which the dashboard and Ray's log files show.
     """
 
-    def setup(self, *args: Any, **kwargs: Any) -> None:
+    title = "W&B"
+
+    def setup(self, *args: Any, **info: Any) -> None:
         """Prepare Ray's logging processes, on the node that the folder is on."""
         here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
         logging: Any = ray.remote(num_cpus=0, label_selector=here)(_Logging)
