@@ -19,16 +19,24 @@ from orchestrator.cluster.connection import configure
 
 INLINE = {"executor": "inline", "max_concurrent": 1}
 TRAIN = {"executor": "train", "num_workers": 2}
+GROUP = (
+    faults.terminate_group, faults.hang_up_group, faults.ctrl_c_group,
+    faults.terminate_group_twice, faults.gcs, faults.raylet,
+)  # fmt: skip
 LOCAL: dict[str, tuple[dict[str, object], tuple[Fault, ...]]] = {
     "inline": (
         INLINE,
         (
             faults.actor, faults.driver, faults.three_times, faults.terminate, faults.ctrl_c_twice,
-            faults.damaged_checkpoint, faults.vanished_store, faults.second_run,
+            *GROUP, faults.damaged_checkpoint, faults.vanished_store, faults.second_run,
         ),
     ),
     "train, 2 workers": (
-        TRAIN, (faults.worker, faults.controller, faults.actor, faults.driver, faults.second_run),
+        TRAIN,
+        (
+            faults.worker, faults.controller, faults.actor, faults.driver, *GROUP,
+            faults.second_run,
+        ),
     ),
 }  # fmt: skip
 

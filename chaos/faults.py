@@ -14,6 +14,8 @@ Fault = Callable[[Arena, Popen], Popen]
 
 # What `maskgrid run` answers to a first signal and to a second.
 SAID = "stopping in good order", "stopped at once"
+# The end of what it says in good order.
+GOES_ON = "to go on: maskgrid run "
 # Second trial of the study: a pretraining, whose child waits for it.
 PRETRAIN = 1
 
@@ -57,6 +59,36 @@ def terminate(arena: Arena, driver: Popen) -> Popen:
 def ctrl_c_twice(arena: Arena, driver: Popen) -> Popen:
     """Two Ctrl-C in a row; the same command goes on."""
     return _stopped(arena, driver, [signal.SIGINT, signal.SIGINT])
+
+
+def terminate_group(arena: Arena, driver: Popen) -> Popen:
+    """SIGTERM to all of the study's processes, as `timeout`, systemd and Slurm send it."""
+    return _stopped(arena, driver, [signal.SIGTERM], os.killpg)
+
+
+def hang_up_group(arena: Arena, driver: Popen) -> Popen:
+    """SIGHUP to all of the study's processes, as a closed terminal sends it."""
+    return _stopped(arena, driver, [signal.SIGHUP], os.killpg)
+
+
+def ctrl_c_group(arena: Arena, driver: Popen) -> Popen:
+    """Ctrl-C, which a terminal sends to all of the study's processes."""
+    return _stopped(arena, driver, [signal.SIGINT], os.killpg)
+
+
+def terminate_group_twice(arena: Arena, driver: Popen) -> Popen:
+    """SIGTERM to all of the study's processes, and again."""
+    return _stopped(arena, driver, [signal.SIGTERM, signal.SIGTERM], os.killpg)
+
+
+def gcs(arena: Arena, driver: Popen) -> Popen:
+    """Ray's GCS dies; the same command goes on."""
+    return _without(arena, driver, "gcs_server")
+
+
+def raylet(arena: Arena, driver: Popen) -> Popen:
+    """Ray's raylet dies; the same command goes on."""
+    return _without(arena, driver, "raylet")
 
 
 def damaged_checkpoint(arena: Arena, driver: Popen) -> Popen:
@@ -103,13 +135,35 @@ def three_times(arena: Arena, driver: Popen) -> Popen:
     return driver
 
 
-def _stopped(arena: Arena, driver: Popen, signals: list[signal.Signals]) -> Popen:
+def _stopped(
+    arena: Arena,
+    driver: Popen,
+    signals: list[signal.Signals],
+    send: Callable[[int, int], None] = os.kill,
+) -> Popen:
     arena.until_epoch(arena.keys[PRETRAIN], 2)
     for number, said in zip(signals, SAID, strict=False):
-        os.kill(driver.pid, number)
+        send(driver.pid, number)  # the driver leads its process group
         wait_for(said, partial(arena.says, said))
     _ended(driver)
+    if len(signals) == 1:
+        _require(arena, GOES_ON)
     return arena.start()
+
+
+def _without(arena: Arena, driver: Popen, name: str) -> Popen:
+    arena.until_epoch(arena.keys[PRETRAIN], 2)
+    kill_one(driver.pid, f"/{name} ")
+    _ended(driver)
+    _require(arena, f"Ray's {name} has ended")
+    _require(arena, GOES_ON)
+    return arena.start()
+
+
+def _require(arena: Arena, words: str) -> None:
+    """Make sure that the study ended with these words, not by its deadline or in Ray's."""
+    if not arena.says(words):
+        raise RuntimeError(f"it did not say {words!r}: {arena.log()[-2000:]}")
 
 
 def _ended(driver: Popen) -> None:

@@ -8,9 +8,16 @@ import socket
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from model.errors import InputError
-from orchestrator.cluster.preconditions import check_address, check_temporary_folder
+from orchestrator.cluster import local_cluster, local_processes
+from orchestrator.cluster.limits import likely_limits
+from orchestrator.cluster.preconditions import (
+    check_address,
+    check_temporary_folder,
+    make_private_folder,
+)
 
 LOCAL = "local"
 # Set before Ray is imported; whatever the user has set stays.
@@ -37,12 +44,16 @@ _LOCAL_SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # Ray's own default is 15: beside anything else that computes, a study would get what is left.
+    "RAY_worker_niceness": "0",
     "GLOO_SOCKET_IFNAME": "lo",
 }
 
 
 @contextlib.contextmanager
-def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
+def connected(
+    address: str, dashboard: bool = False, command: str = "the same command"
+) -> Iterator[str | None]:
     """Connect to Ray for as long as the context lasts; yields the dashboard's address, if any.
 
     A connection that the calling program already has is used and left as it is.
@@ -50,9 +61,10 @@ def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
     Args:
         address: `local` starts a cluster on this machine's loopback alone and ends it afterwards;
             `auto` or a host finds a running one and leaves it running.
+        command: what goes on, for the message of a process that ends because its cluster did.
 
     Raises:
-        InputError: there is no cluster at the address.
+        InputError: there is no cluster at the address, or none can be started.
     """
     configure(address)
     import ray
@@ -61,23 +73,39 @@ def connected(address: str, dashboard: bool = False) -> Iterator[str | None]:
         yield None
         return
     _reach(address)
+    context = _connect(address, dashboard)
+    ours = local_cluster.in_use(context, command) if address == LOCAL else contextlib.nullcontext()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            context = ray.init(
-                address=address,
-                include_dashboard=dashboard if address == LOCAL else None,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-            )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        what = "no Ray cluster could be started" if address == LOCAL else "no Ray cluster answered"
-        raise InputError(f"--address {address}: {what}: {reason}") from None
-    try:
-        yield context.dashboard_url or None
+        with ours:
+            yield context.dashboard_url or None
     finally:
         ray.shutdown()
+
+
+def _connect(address: str, dashboard: bool) -> Any:
+    """Ray's context of the new connection.
+
+    Raises:
+        InputError: there is no cluster at the address, or none can be started.
+    """
+    import ray
+
+    local = address == LOCAL
+    try:
+        with warnings.catch_warnings(), local_processes.starting():
+            warnings.simplefilter("ignore")
+            return ray.init(
+                address=address,
+                include_dashboard=dashboard if local else None,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                runtime_env=local_cluster.interpreter() if local else None,
+            )
+    except Exception as error:  # Ray raises whatever comes, a bare Exception for a raylet that died
+        reason = " ".join(str(error).split())[:300]
+        what = "no Ray cluster could be started" if local else "no Ray cluster answered"
+        advice = likely_limits() if local else ""
+        raise InputError(f"--address {address}: {what}: {reason}{advice}") from None
 
 
 def _reach(address: str) -> None:
@@ -100,8 +128,12 @@ def configure(address: str) -> None:
     """
     local = address == LOCAL
     check_temporary_folder() if local else check_address(address)
+    for name in {"RAY_TMPDIR", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+        os.environ[name] = str(Path(os.environ[name]).absolute())  # Ray starts in another folder
     for name, value in (_SETTINGS | (_LOCAL_SETTINGS if local else {})).items():
         os.environ.setdefault(name, value)
+    if local:
+        os.environ["RAY_TMPDIR"] = make_private_folder()
     if local and os.environ["RAY_AUTH_MODE"] == "token":
         _ensure_token()
     elif not local and _token_path().exists():

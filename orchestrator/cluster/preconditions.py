@@ -43,9 +43,37 @@ def check_temporary_folder() -> None:
         raise InputError(f"{variable} {folder}: no such folder; create it or unset {variable}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{variable} {folder}: cannot be written; choose another folder")
-    too_long = len(os.fsencode(folder.absolute() / _SOCKET)) - _MOST_BYTES
+    too_long = len(os.fsencode(_private(folder.absolute()) / _SOCKET)) - _MOST_BYTES
     if too_long > 0:
         raise InputError(
             f"{variable} {folder}: too long by {too_long} bytes for the sockets that Ray makes in "
             "it; choose a shorter path, such as RAY_TMPDIR=/tmp"
         )
+
+
+def make_private_folder() -> str:
+    """Create a folder of this user's alone for Ray's files, and return its path.
+
+    It is in RAY_TMPDIR, or where Ray would put its files. Ray opens its own folder to everybody,
+    and logs there what trials get from the environment, credentials of a bucket included.
+
+    Raises:
+        InputError: it cannot be created, or belongs to somebody else.
+    """
+    places = (os.environ.get("RAY_TMPDIR"), os.environ.get("TMPDIR"), "/tmp")
+    folder = _private(Path(next(filter(None, places))))
+    advice = "set RAY_TMPDIR to a folder of yours with a short path"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise InputError(f"{folder}: it belongs to somebody else; {advice}")
+        folder.chmod(0o700)
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}; {advice}") from None
+    return str(folder)
+
+
+def _private(folder: Path) -> Path:
+    """The private folder in a folder, which may be one already: a process inherits RAY_TMPDIR."""
+    name = f"maskgrid-{os.getuid()}"
+    return folder if folder.name == name else folder / name

@@ -2,12 +2,15 @@
 
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -184,3 +187,32 @@ def test_ray_is_imported_only_after_its_settings_are_made() -> None:
         "assert 'ray' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a path that is short enough for Ray's sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="mg-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_rays_folder_is_its_owners_alone(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(short))
+    for mode in (0o700, 0o777):
+        # Another call, in a process that the first one's starts, means the same folder.
+        configure("local")
+        folder = Path(os.environ["RAY_TMPDIR"])
+        assert folder == short / f"maskgrid-{os.getuid()}"
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        folder.chmod(mode)
+
+
+def test_a_folder_of_somebody_elses_is_not_used(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(short))
+    (short / "elsewhere").mkdir()
+    (short / f"maskgrid-{os.getuid()}").symlink_to("elsewhere")
+    with pytest.raises(InputError, match="it belongs to somebody else; set RAY_TMPDIR"):
+        configure("local")

@@ -1,5 +1,7 @@
 """What would keep Ray from starting or answering is told before it is tried."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -51,15 +53,16 @@ def test_the_longest_folder_that_is_taken_leaves_room_for_rays_sockets(
     from ray._private.utils import validate_socket_filepath
 
     session = "ray/session_2026-11-25_03-33-40_123456_4194304/sockets/plasma_store"
-    for length in range(20, 60):
-        folder = Path("/tmp/" + "y" * length)
-        monkeypatch.setattr(Path, "is_dir", lambda self: True)
-        monkeypatch.setattr("os.access", lambda *_: True)
-        monkeypatch.setenv("RAY_TMPDIR", str(folder))
-        try:
-            configure("local")
-        except InputError:
-            with pytest.raises(OSError, match="AF_UNIX"):
-                validate_socket_filepath(str(folder / session))
-        else:
-            validate_socket_filepath(str(folder / session))
+    private = f"maskgrid-{os.getuid()}"
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        for length in range(1, 60):
+            folder = Path(base, "y" * length)
+            folder.mkdir()
+            monkeypatch.setenv("RAY_TMPDIR", str(folder))
+            try:
+                configure("local")
+            except InputError:
+                with pytest.raises(OSError, match="AF_UNIX"):
+                    validate_socket_filepath(str(folder / private / session))
+            else:
+                validate_socket_filepath(str(folder / private / session))

@@ -33,8 +33,9 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
         (INLINE, faults.terminate),
         (INLINE, faults.second_run),
         (TRAIN, faults.worker),
+        (TRAIN, faults.terminate_group),
     ],
-    ids=["driver killed", "terminated", "two runs", "worker killed"],
+    ids=["driver killed", "terminated", "two runs", "worker killed", "group terminated"],
 )
 def test_a_fault_costs_time_and_nothing_else(
     runtime: dict[str, object], fault: Fault, expected: Undisturbed, tmp_path: Path
@@ -43,7 +44,7 @@ def test_a_fault_costs_time_and_nothing_else(
     verdict = inject(fault, arena, expected, "test")
     # Every trial done, tables and weights of the same bytes, at most the epoch in flight again.
     assert verdict.good, (verdict, arena.log()[-3000:])
-    if fault is faults.terminate:
+    if fault in (faults.terminate, faults.terminate_group):
         log = arena.log()
         # It said that it stops, what it kept, and how to go on.
         assert "stopping in good order" in log

@@ -17,10 +17,14 @@ from default_signals import default_signals
 PROGRAM = """
 import signal, sys
 from contextlib import nullcontext
+from orchestrator.run import signals
 from orchestrator.run.signals import SignalHandler, stop_tune
 
 handler = SignalHandler(code=7)
-choices = {"raise": nullcontext(), "defer": handler.deferred(), "tune": handler.on_first(stop_tune)}
+choices = {"raise": nullcontext(), "tune": handler.on_first(stop_tune)}
+choices |= {"defer": handler.deferred(), "hang": handler.deferred()}
+if sys.argv[1] == "hang":
+    signals._DEADLINE = 0.1
 caught = []
 with handler.caught():
     try:
@@ -130,3 +134,12 @@ def test_a_closed_terminal_does_not_end_what_nohup_started(start: Callable[..., 
     assert process.read() == "went on False"
     process.send(signal.SIGTERM)
     assert process.end() == 0
+
+
+def test_what_does_not_end_after_a_signal_is_ended(start: Callable[..., Process]) -> None:
+    process = start("hang")
+    os.kill(process.popen.pid, signal.SIGTERM)
+    # Its main thread waits for a line that never comes.
+    assert process.popen.wait(LIMIT) == 7
+    assert process.popen.stderr is not None
+    assert "not stopped after 0.1 s" in process.popen.stderr.read()
