@@ -50,7 +50,8 @@ def plan(
 def _show(made: Plan, cost: Estimate, recipes: bool) -> None:
     console = Console()
     if made.warning:
-        console.print(f"Images not found, so all keys are provisional: {made.warning}\n")
+        warning = f"Images not found, so all keys are provisional: {made.warning}\n"
+        console.print(warning, highlight=False, markup=False, soft_wrap=True)
     for note in made.notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
     console.print(_trial_table(made))

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -22,7 +22,10 @@ from orchestrator.cli.options import (
 )
 from orchestrator.plan.changes import print_changes
 from orchestrator.plan.cost import estimate_cost, refuse_above
-from orchestrator.plan.plan import make_plan, with_retries
+from orchestrator.plan.plan import Plan, make_plan, with_retries
+
+if TYPE_CHECKING:
+    from orchestrator.run.driver import RunOptions
 
 
 def run(
@@ -42,30 +45,40 @@ def run(
 ) -> None:
     """Train what a study still lacks and write its tables. Run it again to go on after any end."""
     from orchestrator.cluster.connection import configure
-    from orchestrator.run.driver import RunOptions, print_line, run_study
-    from orchestrator.run.signals import SignalHandler
+    from orchestrator.run.driver import RunOptions
 
     configure(address)
-    made = with_retries(make_plan(study, store, data), retry_failed)
+    plan = with_retries(make_plan(study, store, data), retry_failed)
     if max_gpu_hours is not None:
-        refuse_above(estimate_cost(made, made.study.runtime.max_concurrent or 1), max_gpu_hours)
-    console = Console()
-    for note in made.notes:
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
-    console.print(made.summary, highlight=False)
-    print_changes(made, console)
+        refuse_above(estimate_cost(plan, plan.study.runtime.max_concurrent or 1), max_gpu_hours)
     options = RunOptions(
-        results=results or Path("results") / made.study.name,
+        results=results or Path("results") / plan.study.name,
         cache=cache or default_cache(),
         address=address,
         dashboard=dashboard,
         command=shlex.join(["maskgrid", *sys.argv[1:]]),
     )
-    interrupts = SignalHandler()
-    with interrupts.caught():
+    console = Console()
+    _announce(plan, console)
+    raise typer.Exit(0 if _completed(plan, options, console) else 1)
+
+
+def _announce(plan: Plan, console: Console) -> None:
+    for note in plan.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
+    console.print(plan.summary, highlight=False)
+    print_changes(plan, console)
+
+
+def _completed(plan: Plan, options: "RunOptions", console: Console) -> bool:
+    """Run the study, signals handled; whether every trial is done."""
+    from orchestrator.run.driver import print_line, run_study
+    from orchestrator.run.signals import SignalHandler
+
+    signals = SignalHandler()
+    with signals.caught():
         try:
-            done = run_study(made, options, console, interrupts)
+            return run_study(plan, options, console, signals)
         except KeyboardInterrupt:
             print_line(console, f"nothing was started; to go on: {options.command}")
-            done = False
-    raise typer.Exit(0 if done else 1)
+            return False

@@ -148,9 +148,12 @@ def test_plan_without_images_says_that_keys_are_provisional(
     write_study: StudyWriter,
     tmp_path: Path,
 ) -> None:
-    study = write_study(data=data_of(tmp_path / "none.zip"))
+    # A name that a terminal library could take for markup.
+    study = write_study(data=data_of(tmp_path / "[/none].zip"))
     assert call(monkeypatch, "plan", str(study), "--store", str(tmp_path / "store")) == 0
-    assert "provisional" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "all keys are provisional: " in printed
+    assert f"{tmp_path}/[/none].zip" in printed
 
 
 def test_plan_refuses_images_that_run_would_refuse(
