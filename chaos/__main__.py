@@ -12,9 +12,9 @@ from pathlib import Path
 from chaos import faults
 from chaos.cluster import Nodes, nodes
 from chaos.faults import Fault
-from chaos.injection import Undisturbed, Verdict, inject, undisturbed
+from chaos.injection import FaultResult, Undisturbed, inject, undisturbed
 from chaos.report import write
-from chaos.study_under_test import Arena
+from chaos.study_under_test import StudyUnderTest
 from orchestrator.cluster.connection import configure
 
 INLINE = {"executor": "inline", "max_concurrent": 1}
@@ -56,46 +56,50 @@ def main(wanted: list[str], target: Path) -> int:
     return 0 if all(verdict.good for verdict in verdicts) else 1
 
 
-def _local(folder: Path, wanted: list[str]) -> Iterator[Verdict]:
+def _local(folder: Path, wanted: list[str]) -> Iterator[FaultResult]:
     for where, (runtime, chosen) in LOCAL.items():
-        asked = [fault for fault in chosen if not wanted or fault.__name__ in wanted]
+        requested = [fault for fault in chosen if not wanted or fault.__name__ in wanted]
         expected: Undisturbed | None = None
-        for fault in asked:
-            expected = expected or undisturbed(Arena(folder / f"{where}-undisturbed", runtime))
-            arena = Arena(folder / f"{where}-{fault.__name__}", runtime)
+        for fault in requested:
+            expected = expected or undisturbed(
+                StudyUnderTest(folder / f"{where}-undisturbed", runtime)
+            )
+            arena = StudyUnderTest(folder / f"{where}-{fault.__name__}", runtime)
             yield _told(inject(fault, arena, expected, where), arena)
 
 
-def _cluster(folder: Path, wanted: list[str]) -> Iterator[Verdict]:
+def _cluster(folder: Path, wanted: list[str]) -> Iterator[FaultResult]:
     where, expected = "train, 2 workers, 3 nodes", None
     for fault in (Nodes.kill_busy, Nodes.preempt_busy):
         if wanted and fault.__name__ not in wanted:
             continue
         with nodes() as cluster:
             name = f"nodes-{fault.__name__}"
-            arena = Arena(folder / name, TRAIN, cluster.address)
+            arena = StudyUnderTest(folder / name, TRAIN, cluster.address)
             if expected is None:
-                expected = undisturbed(Arena(folder / "nodes-undisturbed", TRAIN, cluster.address))
+                expected = undisturbed(
+                    StudyUnderTest(folder / "nodes-undisturbed", TRAIN, cluster.address)
+                )
             yield _told(inject(getattr(cluster, fault.__name__), arena, expected, where), arena)
 
 
-def _told(verdict: Verdict, arena: Arena) -> Verdict:
+def _told(verdict: FaultResult, arena: StudyUnderTest) -> FaultResult:
     print(asdict(verdict), flush=True)
     if not verdict.good:
         print(arena.log()[-4000:], flush=True)
     return verdict
 
 
-def _asked() -> list[str]:
+def _requested() -> list[str]:
     of_nodes = (Nodes.kill_busy, Nodes.preempt_busy)
-    known = {fault.__name__ for _, chosen in LOCAL.values() for fault in (*chosen, *of_nodes)}
+    choices = {fault.__name__ for _, chosen in LOCAL.values() for fault in (*chosen, *of_nodes)}
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
-    parser.add_argument("faults", nargs="*", help=f"of {', '.join(sorted(known))}")
-    asked: list[str] = parser.parse_args().faults
-    if unknown := set(asked) - known:
-        parser.error(f"no fault {unknown.pop()}; choices: {', '.join(sorted(known))}")
-    return asked
+    parser.add_argument("faults", nargs="*", help=f"of {', '.join(sorted(choices))}")
+    requested: list[str] = parser.parse_args().faults
+    if unknown := set(requested) - choices:
+        parser.error(f"no fault {unknown.pop()}; choices: {', '.join(sorted(choices))}")
+    return requested
 
 
 if __name__ == "__main__":
-    sys.exit(main(_asked(), Path("results/chaos")))
+    sys.exit(main(_requested(), Path("results/chaos")))

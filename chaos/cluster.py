@@ -7,7 +7,7 @@ from typing import Any
 
 from chaos.faults import PRETRAIN, Popen
 from chaos.processes import descendants
-from chaos.study_under_test import Arena
+from chaos.study_under_test import StudyUnderTest
 
 _NOTICE = 5.0  # seconds between the notice of a preemption and the node's end
 
@@ -22,13 +22,13 @@ class Nodes:
         self._nodes = [self._cluster.add_node(num_cpus=2) for _ in range(2)]
         self.address: str = self._cluster.address
 
-    def kill_busy(self, arena: Arena, driver: Popen) -> Popen:
+    def kill_busy(self, arena: StudyUnderTest, driver: Popen) -> Popen:
         """The node that a trial's workers are on dies; another one takes over."""
         arena.until_epoch(arena.keys[PRETRAIN], 2)
         self._cluster.remove_node(self._busy(), allow_graceful=False)
         return driver
 
-    def preempt_busy(self, arena: Arena, driver: Popen) -> Popen:
+    def preempt_busy(self, arena: StudyUnderTest, driver: Popen) -> Popen:
         """The node that a trial's workers are on is preempted with notice; another takes over."""
         from ray._raylet import GcsClient
         from ray.core.generated.autoscaler_pb2 import DrainNodeReason
@@ -54,8 +54,8 @@ class Nodes:
 @contextmanager
 def nodes() -> Iterator[Nodes]:
     """A cluster that ends with the context."""
-    found = Nodes()
+    cluster = Nodes()
     try:
-        yield found
+        yield cluster
     finally:
-        found.shutdown()
+        cluster.shutdown()

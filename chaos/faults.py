@@ -1,4 +1,4 @@
-"""What is done to a running study; each fault gives back the process that the study ends with."""
+"""Faults of a running study; each returns the process that the study ends with."""
 
 import os
 import signal
@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 
 from chaos.processes import kill_one, wait_for
-from chaos.study_under_test import Arena
+from chaos.study_under_test import StudyUnderTest
 
 Popen = subprocess.Popen[str]
-Fault = Callable[[Arena, Popen], Popen]
+Fault = Callable[[StudyUnderTest, Popen], Popen]
 
 # What `maskgrid run` answers to a first signal and to a second.
 SAID = "stopping in good order", "stopped at once"
@@ -20,28 +20,28 @@ GOES_ON = "to go on: maskgrid run "
 PRETRAIN = 1
 
 
-def worker(arena: Arena, driver: Popen) -> Popen:
+def worker(arena: StudyUnderTest, driver: Popen) -> Popen:
     """A Train worker dies; Ray starts the workers again."""
     arena.until_epoch(arena.keys[PRETRAIN], 2)
     kill_one(_above(arena, driver), "RayTrainWorker")
     return driver
 
 
-def controller(arena: Arena, driver: Popen) -> Popen:
+def controller(arena: StudyUnderTest, driver: Popen) -> Popen:
     """The actor that watches over a trial's workers dies."""
     arena.until_epoch(arena.keys[PRETRAIN], 2)
     kill_one(_above(arena, driver), "TrainController")
     return driver
 
 
-def actor(arena: Arena, driver: Popen) -> Popen:
+def actor(arena: StudyUnderTest, driver: Popen) -> Popen:
     """A trial's own actor dies, and its training with it."""
     arena.until_epoch(arena.keys[PRETRAIN], 2)
     kill_one(_above(arena, driver), "ImplicitFunc")
     return driver
 
 
-def driver(arena: Arena, driver: Popen) -> Popen:
+def driver(arena: StudyUnderTest, driver: Popen) -> Popen:
     """The driver dies and leaves Tune's own state cut short; the same command goes on."""
     arena.until_epoch(arena.keys[PRETRAIN], 2)
     os.kill(driver.pid, signal.SIGKILL)
@@ -51,47 +51,47 @@ def driver(arena: Arena, driver: Popen) -> Popen:
     return arena.start()
 
 
-def terminate(arena: Arena, driver: Popen) -> Popen:
+def terminate(arena: StudyUnderTest, driver: Popen) -> Popen:
     """SIGTERM, as a batch system sends it; the same command goes on."""
     return _stopped(arena, driver, [signal.SIGTERM])
 
 
-def ctrl_c_twice(arena: Arena, driver: Popen) -> Popen:
+def ctrl_c_twice(arena: StudyUnderTest, driver: Popen) -> Popen:
     """Two Ctrl-C in a row; the same command goes on."""
     return _stopped(arena, driver, [signal.SIGINT, signal.SIGINT])
 
 
-def terminate_group(arena: Arena, driver: Popen) -> Popen:
+def terminate_group(arena: StudyUnderTest, driver: Popen) -> Popen:
     """SIGTERM to all of the study's processes, as `timeout`, systemd and Slurm send it."""
     return _stopped(arena, driver, [signal.SIGTERM], os.killpg)
 
 
-def hang_up_group(arena: Arena, driver: Popen) -> Popen:
+def hang_up_group(arena: StudyUnderTest, driver: Popen) -> Popen:
     """SIGHUP to all of the study's processes, as a closed terminal sends it."""
     return _stopped(arena, driver, [signal.SIGHUP], os.killpg)
 
 
-def ctrl_c_group(arena: Arena, driver: Popen) -> Popen:
+def ctrl_c_group(arena: StudyUnderTest, driver: Popen) -> Popen:
     """Ctrl-C, which a terminal sends to all of the study's processes."""
     return _stopped(arena, driver, [signal.SIGINT], os.killpg)
 
 
-def terminate_group_twice(arena: Arena, driver: Popen) -> Popen:
+def terminate_group_twice(arena: StudyUnderTest, driver: Popen) -> Popen:
     """SIGTERM to all of the study's processes, and again."""
     return _stopped(arena, driver, [signal.SIGTERM, signal.SIGTERM], os.killpg)
 
 
-def gcs(arena: Arena, driver: Popen) -> Popen:
+def gcs(arena: StudyUnderTest, driver: Popen) -> Popen:
     """Ray's GCS dies; the same command goes on."""
     return _without(arena, driver, "gcs_server")
 
 
-def raylet(arena: Arena, driver: Popen) -> Popen:
+def raylet(arena: StudyUnderTest, driver: Popen) -> Popen:
     """Ray's raylet dies; the same command goes on."""
     return _without(arena, driver, "raylet")
 
 
-def damaged_checkpoint(arena: Arena, driver: Popen) -> Popen:
+def damaged_checkpoint(arena: StudyUnderTest, driver: Popen) -> Popen:
     """The driver dies, and the newest checkpoint is cut short meanwhile."""
     key = arena.keys[PRETRAIN]
     arena.until_epoch(key, 2)
@@ -103,7 +103,7 @@ def damaged_checkpoint(arena: Arena, driver: Popen) -> Popen:
     return arena.start()
 
 
-def vanished_store(arena: Arena, driver: Popen) -> Popen:
+def vanished_store(arena: StudyUnderTest, driver: Popen) -> Popen:
     """The store is gone for a while, as an unmounted disk; the same command goes on."""
     arena.until_epoch(arena.keys[PRETRAIN], 2)
     away = arena.store.with_name("away")
@@ -114,7 +114,7 @@ def vanished_store(arena: Arena, driver: Popen) -> Popen:
     return arena.start()
 
 
-def second_run(arena: Arena, driver: Popen) -> Popen:
+def second_run(arena: StudyUnderTest, driver: Popen) -> Popen:
     """The same study is run a second time beside the first, which then dies."""
     other = arena.start("other")
     arena.until_epoch(arena.keys[PRETRAIN], 2)
@@ -125,7 +125,7 @@ def second_run(arena: Arena, driver: Popen) -> Popen:
     return arena.start()
 
 
-def three_times(arena: Arena, driver: Popen) -> Popen:
+def three_times(arena: StudyUnderTest, driver: Popen) -> Popen:
     """The driver dies in each of three epochs; the same command goes on each time."""
     for epoch in (1, 2, 3):
         arena.until_epoch(arena.keys[PRETRAIN], epoch)
@@ -136,7 +136,7 @@ def three_times(arena: Arena, driver: Popen) -> Popen:
 
 
 def _stopped(
-    arena: Arena,
+    arena: StudyUnderTest,
     driver: Popen,
     signals: list[signal.Signals],
     send: Callable[[int, int], None] = os.kill,
@@ -151,7 +151,7 @@ def _stopped(
     return arena.start()
 
 
-def _without(arena: Arena, driver: Popen, name: str) -> Popen:
+def _without(arena: StudyUnderTest, driver: Popen, name: str) -> Popen:
     arena.until_epoch(arena.keys[PRETRAIN], 2)
     kill_one(driver.pid, f"/{name} ")
     _ended(driver)
@@ -160,7 +160,7 @@ def _without(arena: Arena, driver: Popen, name: str) -> Popen:
     return arena.start()
 
 
-def _require(arena: Arena, words: str) -> None:
+def _require(arena: StudyUnderTest, words: str) -> None:
     """Make sure that the study ended with these words, not by its deadline or in Ray's."""
     if not arena.says(words):
         raise RuntimeError(f"it did not say {words!r}: {arena.log()[-2000:]}")
@@ -170,6 +170,6 @@ def _ended(driver: Popen) -> None:
     wait_for("the driver's end", lambda: driver.poll() is not None)
 
 
-def _above(arena: Arena, driver: Popen) -> int:
+def _above(arena: StudyUnderTest, driver: Popen) -> int:
     """Whose descendants the study's workers are: its driver's, or of a cluster, ours."""
     return driver.pid if arena.address == "local" else os.getpid()

@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass
 
 from chaos.faults import Fault
-from chaos.study_under_test import Arena
+from chaos.study_under_test import StudyUnderTest
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What became of a study that a fault was injected into."""
+class FaultResult:
+    """The outcome of a study that a fault was injected into."""
 
     fault: str
     where: str
@@ -33,13 +33,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What the study gives when nothing happens."""
+    """The outcome of the study when nothing happens."""
 
     tables: dict[str, bytes]
     seconds: float
 
 
-def undisturbed(arena: Arena) -> Undisturbed:
+def undisturbed(arena: StudyUnderTest) -> Undisturbed:
     """Run the study to its end.
 
     Raises:
@@ -51,12 +51,12 @@ def undisturbed(arena: Arena) -> Undisturbed:
     return Undisturbed(arena.tables(), time.monotonic() - began)
 
 
-def inject(fault: Fault, arena: Arena, expected: Undisturbed, where: str) -> Verdict:
+def inject(fault: Fault, arena: StudyUnderTest, expected: Undisturbed, where: str) -> FaultResult:
     """Run the study with a fault, to its end."""
     began = time.monotonic()
     code = fault(arena, arena.start()).wait()
     survived = code == 0 and len(arena.outcomes()) == len(arena.keys)
-    return Verdict(
+    return FaultResult(
         fault=" ".join((fault.__doc__ or "").split()).rstrip("."),
         where=where,
         survived=survived,
@@ -67,13 +67,13 @@ def inject(fault: Fault, arena: Arena, expected: Undisturbed, where: str) -> Ver
     )
 
 
-def _after_its_end(arena: Arena, key: str) -> int:
+def _after_its_end(arena: StudyUnderTest, key: str) -> int:
     outcome = arena.ledger.outcome(key)
     starts = [note["started_at"] for note in arena.ledger.notes(key)]
     return sum(outcome is not None and start > outcome.finished_at for start in starts)
 
 
-def _repeated(arena: Arena, key: str) -> int:
+def _repeated(arena: StudyUnderTest, key: str) -> int:
     """Over all moments before a fault: epochs on record then that a later start did again."""
     repeated = 0
     for mark in arena.marks:

@@ -11,10 +11,10 @@ PATIENCE = 300.0  # seconds to wait for what must happen
 
 def descendants(pid: int) -> dict[int, str]:
     """Command lines of all processes below one, by process number."""
-    parents, found = _parents(), {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {child: _command(child) for child in found - {pid}}
+    parents, family = _parents(), {pid}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    return {child: _command(child) for child in family - {pid}}
 
 
 def kill_one(pid: int, titled: str) -> str:

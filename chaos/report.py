@@ -8,13 +8,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from chaos.injection import Verdict
+from chaos.injection import FaultResult
 from orchestrator.store.provenance import code_provenance, machine_provenance
 
 _HEADER = ("fault", "where", "survived", "same bytes", "trained twice", "epochs again", "s lost")
 
 
-def write(verdicts: Sequence[Verdict], folder: Path | None) -> None:
+def write(verdicts: Sequence[FaultResult], folder: Path | None) -> None:
     """Print the table and, given a folder, write it there as JSON and Markdown."""
     rows = [_row(verdict) for verdict in verdicts]
     table = Table(*_HEADER)
@@ -24,11 +24,11 @@ def write(verdicts: Sequence[Verdict], folder: Path | None) -> None:
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    found = {
+    record = {
         "provenance": {**code_provenance(), **machine_provenance()},
         "faults": list(map(asdict, verdicts)),
     }
-    (folder / "faults.json").write_text(json.dumps(found, indent=2) + "\n")
+    (folder / "faults.json").write_text(json.dumps(record, indent=2) + "\n")
     (folder / "faults.md").write_text(markdown(rows))
 
 
@@ -38,7 +38,7 @@ def markdown(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def _row(verdict: Verdict) -> tuple[str, ...]:
+def _row(verdict: FaultResult) -> tuple[str, ...]:
     words = ("no", "yes")
     return (
         verdict.fault, verdict.where, words[verdict.survived], words[verdict.equal],

@@ -43,7 +43,7 @@ STUDY: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Mark:
-    """What was on record right before a fault."""
+    """The record right before a fault."""
 
     at: str
     """ISO 8601, UTC."""
@@ -52,7 +52,7 @@ class Mark:
 
 
 @dataclass
-class Arena:
+class StudyUnderTest:
     """One study in one folder, run by processes of its own."""
 
     folder: Path
@@ -117,8 +117,8 @@ class Arena:
 
     def outcomes(self) -> dict[str, bytes]:
         """Outcomes on record, byte for byte."""
-        found = {key: self.ledger.store.read(Paths.outcome(key)) for key in self.keys}
-        return {key: content for key, content in found.items() if content}
+        outcomes = {key: self.ledger.store.read(Paths.outcome(key)) for key in self.keys}
+        return {key: content for key, content in outcomes.items() if content}
 
     def tables(self, results: str = "results") -> dict[str, bytes]:
         """The study's tables, byte for byte, and its weights' checksums."""

@@ -1,4 +1,4 @@
-"""How many trials fit a cluster at once, so that nothing on it can starve anything else.
+"""The number of trials that fit a cluster at once, so that none can starve another.
 
 A trial's Tune actor and its Train controller take no CPU; only workers do. With as many trials at
 once as there are places for their workers, no worker group ever waits for another's CPUs: waiting
@@ -14,7 +14,7 @@ from orchestrator.study.runtime import Runtime
 
 @dataclass(frozen=True)
 class Node:
-    """What one node of the cluster offers in all."""
+    """Everything that one node of the cluster offers."""
 
     cpus: int
     gpus: float
@@ -22,7 +22,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Room:
-    """What a cluster offers in all; see `orchestrator.cluster.nodes.room_of`."""
+    """Everything that a cluster offers; see `orchestrator.cluster.nodes.room_of`."""
 
     nodes: list[Node]
     """Live ones, and those that an autoscaler may add."""
@@ -34,7 +34,7 @@ class Room:
 
 @dataclass(frozen=True)
 class Allotment:
-    """How a study uses a cluster."""
+    """The use that a study makes of a cluster."""
 
     executor: Literal["train", "inline"]
     concurrent: int
@@ -52,7 +52,7 @@ class Allotment:
 
     @property
     def worker_resources(self) -> dict[str, float]:
-        """What one worker requests of Ray."""
+        """The resources that one worker requests of Ray."""
         gpus = {"GPU": self.gpus_per_worker} if self.gpus_per_worker else {}
         return {"CPU": float(self.cpus_per_worker), **gpus}
 

@@ -51,7 +51,7 @@ def rates_until_no_gain(rate: Callable[[int], float], most: int) -> dict[int, fl
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """What a dry run has in common with its trial."""
+    """Settings that a dry run has in common with its trial."""
 
     cpus: int
     """CPUs of a worker."""

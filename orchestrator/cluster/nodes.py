@@ -1,7 +1,7 @@
 """The connected cluster's nodes, and those that its autoscaler may still start.
 
 `ray up` leaves its configuration on the head, where the driver of a study runs. Without a look at
-it a cluster whose workers come only when they are asked for would have no room for any trial.
+it a cluster whose workers come only when they are requested would have no room for any trial.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ AUTOSCALER_CONFIG = Path("~/ray_bootstrap_config.yaml")
 
 
 def room_of(address: str) -> Room:
-    """What the connected cluster offers, with the nodes that are only started when requested.
+    """Everything that the connected cluster offers, nodes that are yet to be started included.
 
     Args:
         address: of the cluster, as `connected` took it.

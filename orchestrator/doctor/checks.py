@@ -81,9 +81,9 @@ def _versions(name: str, here: Mapping[str, str], facts: Facts) -> Check:
 
 def _store(name: str, facts: Facts, arrived: bool) -> Check:
     if facts.store or not arrived:
-        found = facts.store or "what it wrote did not arrive"
+        reason = facts.store or "what it wrote did not arrive"
         fix = "--store: a bucket, or a folder on a network mount that every node has"
-        return Check("store", name, found, fix)
+        return Check("store", name, reason, fix)
     return Check("store", name, "reads and writes it")
 
 
@@ -95,17 +95,17 @@ def _data(name: str, facts: Facts) -> Check:
 
 
 def _disk(name: str, facts: Facts) -> Check:
-    found = f"{facts.free_gib:.1f} GiB free"
+    free = f"{facts.free_gib:.1f} GiB free"
     if facts.free_gib < ENOUGH_GIB:
         fix = f"make room for {ENOUGH_GIB:g} GiB of decoded images and checkpoints; or --cache"
-        return Check("disk", name, found, fix)
-    return Check("disk", name, found)
+        return Check("disk", name, free, fix)
+    return Check("disk", name, free)
 
 
 def _token_file(name: str, facts: Facts) -> Check:
     if facts.token_mode is not None and facts.token_mode & ~OWNER_ONLY:
-        found = f"~/.ray/auth_token has mode {facts.token_mode:04o}"
-        return Check("token file", name, found, "chmod 600 ~/.ray/auth_token")
+        mode = f"~/.ray/auth_token has mode {facts.token_mode:04o}"
+        return Check("token file", name, mode, "chmod 600 ~/.ray/auth_token")
     return Check("token file", name, "for its owner alone" if facts.token_mode else "none")
 
 
@@ -114,13 +114,13 @@ def same_gpus(kinds: Mapping[str, Kind]) -> Check:
     names = Counter(kind.gpu_name or "unknown" for kind in kinds.values() if kind.gpus)
     if not names:
         return Check("GPUs", "cluster", "none: trials train on CPUs")
-    found = ", ".join(f"{name} on {count} nodes" for name, count in sorted(names.items()))
+    counts = ", ".join(f"{name} on {count} nodes" for name, count in sorted(names.items()))
     if "unknown" in names:
         fix = "Ray counts GPUs that PyTorch does not see: check NVIDIA's driver with nvidia-smi"
-        return Check("GPUs", "cluster", found, fix)
+        return Check("GPUs", "cluster", counts, fix)
     if len(names) > 1:
-        return Check("GPUs", "cluster", found, "leave one kind in the cluster")
-    return Check("GPUs", "cluster", found)
+        return Check("GPUs", "cluster", counts, "leave one kind in the cluster")
+    return Check("GPUs", "cluster", counts)
 
 
 def authentication(nodes: Mapping[str, Facts | str], unauthorised: int | None) -> Check:
@@ -130,15 +130,14 @@ def authentication(nodes: Mapping[str, Facts | str], unauthorised: int | None) -
         unauthorised: HTTP status of a dashboard asked without a token; None without a dashboard.
     """
     fix = "RAY_AUTH_MODE=token on every node before `ray start`, and a token file of mode 600"
-    facts = {name: found for name, found in nodes.items() if isinstance(found, Facts)}
-    off = [name for name, found in facts.items() if found.authentication != "token"]
+    answers = {name: facts for name, facts in nodes.items() if isinstance(facts, Facts)}
+    off = [name for name, facts in answers.items() if facts.authentication != "token"]
     if off:
         return Check("authentication", "cluster", f"off on {', '.join(off)}", fix)
     if unauthorised == HTTP_OK:
-        found = "the dashboard answers without a token"
-        return Check("authentication", "cluster", found, fix)
-    asked = f"; the dashboard without it: {unauthorised}" if unauthorised else ""
-    return Check("authentication", "cluster", f"token{asked}")
+        return Check("authentication", "cluster", "the dashboard answers without a token", fix)
+    status = f"; the dashboard without it: {unauthorised}" if unauthorised else ""
+    return Check("authentication", "cluster", f"token{status}")
 
 
 def working_directory(size: int | None) -> Check:
@@ -149,8 +148,8 @@ def working_directory(size: int | None) -> Check:
     """
     if size is None:
         return Check("working directory", "here", "size unknown to this version of Ray")
-    found = f"{size / 2**20:.1f} MiB would travel with ray job submit"
+    travels = f"{size / 2**20:.1f} MiB would travel with ray job submit"
     if size > LIGHT_MIB * 2**20:
         fix = "list what a run does not need in .rayignore; submit from the project's folder"
-        return Check("working directory", "here", found, fix)
-    return Check("working directory", "here", found)
+        return Check("working directory", "here", travels, fix)
+    return Check("working directory", "here", travels)

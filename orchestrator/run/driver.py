@@ -135,7 +135,7 @@ def _print_failures(plan: Plan, console: Console) -> None:
 
 
 def _print_unfinished(plan: Plan, options: RunOptions, console: Console) -> None:
-    """What an interrupted study keeps of the trials that it did not finish, and how it goes on."""
+    """Print what is kept of the trials that were not finished, and the command that goes on."""
     unfinished = [key for key, state in plan.board.states.items() if state is State.WAITING]
     for key in unfinished:
         if done := len(plan.ledger.peek_rows(key)):

@@ -15,7 +15,7 @@ from orchestrator.study.spec import StudySpec
 
 
 class StudyJob(BaseModel):
-    """What all trials of one run have in common; made once, in the driver.
+    """The part of a job that all trials of one run have in common; made once, in the driver.
 
     Ray gets it as a flat dict of primitives (`model_dump`), never as an object.
     """
@@ -72,7 +72,7 @@ class StudyJob(BaseModel):
 
 
 class TrialJob(StudyJob):
-    """What the processes of one trial need to know."""
+    """Everything that the processes of one trial need to know."""
 
     trial_key: str
     run_name: str

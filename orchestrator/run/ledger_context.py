@@ -43,7 +43,7 @@ _AUGMENTED = AugmentedCache()
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of a trial's workers this process is, and where Ray placed them."""
+    """This process's place among the workers of its trial, and theirs on the cluster."""
 
     rank: int = 0
     world_size: int = 1
@@ -53,7 +53,7 @@ class Ranks:
 
 @dataclass(frozen=True)
 class Saved:
-    """What the ledger holds of a trial that was begun."""
+    """The state of a begun trial, as the ledger has it."""
 
     checkpoint: Checkpoint | None
     """The newest undamaged one."""

@@ -1,4 +1,4 @@
-"""What is known of a study while it runs: states, epochs, latest losses, time left.
+"""Progress of a study while it runs: states, epochs, latest losses, time left.
 
 Everything comes from the board and the ledger, so nothing here knows of Ray.
 """
@@ -17,7 +17,7 @@ OPEN = (State.WAITING, State.RUNNING)
 
 
 class Progress:
-    """What was seen of a study at the last `look`.
+    """A study as it was at the last `look`.
 
     Args:
         concurrent: trials at once, for the estimate of the time left.

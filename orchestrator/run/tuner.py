@@ -56,7 +56,7 @@ def run_graph(
 
 
 def _of_the_store(error: Exception, ledger: Ledger) -> StoreError | None:
-    """What ended Tune, if it was the store or Ray's own folder: Tune writes into both."""
+    """The error of the store or of Ray's own folder that ended Tune, which writes into both."""
     try:
         ledger.store.probe()
     except StoreError as reason:
@@ -92,7 +92,7 @@ def _tuner(study: StudySpec, ledger: Ledger, job: StudyJob, searcher: GraphSearc
 
 
 def tune_columns(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
-    """What Tune's tables show of each trial besides its key: the values of its first cell."""
+    """Columns of Tune's tables for each trial, besides its key: the values of its first cell."""
     columns: dict[str, dict[str, Any]] = {}
     for key, trial in board.graph.trials.items():
         first = board.graph.cells_of(key)[0]

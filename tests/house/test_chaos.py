@@ -7,8 +7,8 @@ import pytest
 
 from chaos import faults
 from chaos.faults import Fault
-from chaos.injection import Undisturbed, Verdict, inject, undisturbed
-from chaos.study_under_test import Arena
+from chaos.injection import FaultResult, Undisturbed, inject, undisturbed
+from chaos.study_under_test import StudyUnderTest
 
 # One worker: both executors then write the very same bytes.
 INLINE = {"executor": "inline", "max_concurrent": 1}
@@ -20,7 +20,7 @@ SMALL = {"space": {"patch_size": {"grid": [4]}, "mask_ratio": {"grid": [0.5]}}}
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return undisturbed(
-        Arena(tmp_path_factory.mktemp("chaos") / "undisturbed", INLINE, change=SMALL)
+        StudyUnderTest(tmp_path_factory.mktemp("chaos") / "undisturbed", INLINE, change=SMALL)
     )
 
 
@@ -40,7 +40,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 def test_a_fault_costs_time_and_nothing_else(
     runtime: dict[str, object], fault: Fault, expected: Undisturbed, tmp_path: Path
 ) -> None:
-    arena = Arena(tmp_path / "disturbed", runtime, change=SMALL)
+    arena = StudyUnderTest(tmp_path / "disturbed", runtime, change=SMALL)
     verdict = inject(fault, arena, expected, "test")
     # Every trial done, tables and weights of the same bytes, at most the epoch in flight again.
     assert verdict.good, (verdict, arena.log()[-3000:])
@@ -54,7 +54,7 @@ def test_a_fault_costs_time_and_nothing_else(
 
 
 def test_only_time_and_one_epoch_may_be_lost() -> None:
-    fine = Verdict("x", "test", True, True, 0, 1, 9.0)
+    fine = FaultResult("x", "test", True, True, 0, 1, 9.0)
     assert fine.good
     for loss in (
         {"survived": False}, {"equal": False}, {"trained_twice": 1}, {"epochs_repeated": 2},

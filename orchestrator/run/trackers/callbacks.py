@@ -1,6 +1,6 @@
-"""Which trackers a run writes to besides the ledger, what they need, and where their files lie.
+"""The trackers that a run writes to besides the ledger: their needs, and their folders.
 
-TensorBoard's event files are always written. MLflow and W&B are asked for by `runtime.trackers`;
+TensorBoard's event files are always written. MLflow and W&B are requested by `runtime.trackers`;
 both write beside the trials, on this machine alone, without an account or a network.
 """
 
@@ -16,7 +16,7 @@ from orchestrator.study.spec import StudySpec
 
 
 def check_trackers(runtime: Runtime, store: Store) -> None:
-    """Make sure that every tracker asked for can be written to.
+    """Make sure that every requested tracker can be written to.
 
     Raises:
         InputError: a package is missing (the message names the extra that brings it), or the store
@@ -31,12 +31,12 @@ def check_trackers(runtime: Runtime, store: Store) -> None:
         if not store.is_local:
             raise InputError(
                 f"runtime.trackers: {name!r}: it writes files beside the trials, and the store "
-                f"{store.name} is no folder; choices: no trackers, or a folder as --store"
+                f"{store.name} is not a folder; choices: no trackers, or a folder as --store"
             )
 
 
 def tracker_folder(name: Tracker, store: Store) -> Path:
-    """Where a tracker writes, in a store that is a folder."""
+    """The folder that a tracker writes to, in a store that is a folder."""
     return Path(store.uri) / name
 
 
@@ -44,9 +44,9 @@ def callbacks(study: StudySpec, store: Store) -> list[Any]:
     """Tune's callbacks: TensorBoard's, and one for each tracker that the study asks for."""
     from orchestrator.run.trackers.to_tensorboard import to_tensorboard
 
-    made = [to_tensorboard(store)]
+    loggers = [to_tensorboard(store)]
     for name in study.runtime.trackers:
-        # Only what is asked for is imported: each package costs a second.
+        # Only what is requested is imported: each package costs a second.
         module = importlib.import_module(f"orchestrator.run.trackers.to_{name}")
-        made.append(getattr(module, f"to_{name}")(study.name, tracker_folder(name, store)))
-    return made
+        loggers.append(getattr(module, f"to_{name}")(study.name, tracker_folder(name, store)))
+    return loggers

@@ -29,8 +29,10 @@ class EpochLogger(LoggerCallback):
         """Log the metrics of a report that tells an epoch; the last one only tells the end."""
         if "epoch" not in result:
             return
-        known = {name: result[name] for name in METRICS if result.get(name) is not None}
-        super().log_trial_result(iteration, trial, {**known, "training_iteration": result["epoch"]})
+        metrics = {name: result[name] for name in METRICS if result.get(name) is not None}
+        super().log_trial_result(
+            iteration, trial, {**metrics, "training_iteration": result["epoch"]}
+        )
 
     def guarded(self, hook: Callable[..., Any], *args: Any, **info: Any) -> None:
         """Call one of the logger's hooks; its error ends the logging and nothing else."""

@@ -21,10 +21,10 @@ class _MLflow(EpochLogger, MLflowLoggerCallback):
 
     def log_trial_start(self, trial: Any) -> None:
         """Find the trial's run, or begin it."""
-        found = mlflow.MlflowClient(self.tracking_uri).search_runs(
+        runs = mlflow.MlflowClient(self.tracking_uri).search_runs(
             [str(self.mlflow_util.experiment_id)], f"attributes.run_name = '{trial}'"
         )
-        if found:
-            self._trial_runs[trial] = found[0].info.run_id
+        if runs:
+            self._trial_runs[trial] = runs[0].info.run_id
         else:
             super().log_trial_start(trial)

@@ -11,8 +11,8 @@ from orchestrator.store.store import Store
 
 def to_tensorboard(store: Store) -> TBXLoggerCallback:
     """The callback for a store."""
-    made: TBXLoggerCallback = _Live() if store.is_local else _AtTheEnd()  # type: ignore[no-untyped-call]
-    return made
+    logger: TBXLoggerCallback = _Live() if store.is_local else _AtTheEnd()  # type: ignore[no-untyped-call]
+    return logger
 
 
 class _AtTheEnd(EpochLogger, TBXLoggerCallback):
