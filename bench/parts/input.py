@@ -44,7 +44,7 @@ def _on_one_core(images: ImageSet, folder: Path, options: Options) -> Iterator[R
     os.sched_setaffinity(0, {min(allowed)})
     torch.set_num_threads(1)
     cpu = torch.device("cpu")
-    ours = _feed(images, cpu)
+    ours = _ours(images, cpu)
     for name, what, dataset, goal in (
         ("input.one_core", _FILES, from_files(folder), at_least(6, 10)),
         ("input.one_core.decoded", _DECODED, Decoded(images), at_least(2.5)),
@@ -60,7 +60,7 @@ def _with_all_cores(
     images: ImageSet, folder: Path, device: torch.device, options: Options
 ) -> Iterator[Result]:
     torch.set_num_threads(cores())
-    ours = _feed(images, device)
+    ours = _ours(images, device)
     for name, what, dataset in (
         ("input.all_cores", _FILES, from_files(folder)),
         ("input.all_cores.decoded", _DECODED, Decoded(images)),
@@ -72,16 +72,16 @@ def _with_all_cores(
         yield result(name, "images/s", *rates, against=against, goal=goal, note=_NOTE)
 
 
-def _feed(images: ImageSet, device: torch.device) -> Callable[[], float]:
-    """The project's feed over all training images, a fresh epoch of draws at every call."""
+def _ours(images: ImageSet, device: torch.device) -> Callable[[], float]:
+    """The project's loader over all training images, a fresh epoch of draws at every call."""
     data = embedded.config(images.images.shape[-1], len(images.images))
     train = FinetuneConfig(batch_size=_BATCH)
     recipe = FinetuneRecipe(data=data, model=PAPER, train=train)
-    feed = BatchLoader(images, recipe, 0, 1, device)
+    batches = BatchLoader(images, recipe, 0, 1, device)
     rows, epochs = np.flatnonzero(~images.is_val), count(1)
 
     def epoch() -> int:
-        seen = sum(share.num_real for share in feed.training(rows, next(epochs)))
+        seen = sum(part.num_real for part in batches.training(rows, next(epochs)))
         wait(device)
         return seen
 

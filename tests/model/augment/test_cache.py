@@ -51,9 +51,9 @@ def test_trials_of_one_stream_augment_once_and_learn_the_same() -> None:
         with_memory = fit(recipe, images_of(), context)
         without = fit(recipe, images_of(), alone)
         assert all(torch.equal(with_memory[name], without[name]) for name in without)
-    feeds = [BatchLoader(images_of(), recipe, 0, 1, CPU, shared) for recipe in (one, other)]
+    loaders = [BatchLoader(images_of(), recipe, 0, 1, CPU, shared) for recipe in (one, other)]
     train = split(images_of(), one.data).train
-    first, second = (feed._augmented(torch.from_numpy(train), 1) for feed in feeds)
+    first, second = (loader._augmented(torch.from_numpy(train), 1) for loader in loaders)
     assert first.data_ptr() == second.data_ptr()
 
 

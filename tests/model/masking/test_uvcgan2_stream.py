@@ -61,32 +61,32 @@ def test_a_run_takes_them_in_turn_from_epoch_to_epoch(workers: int) -> None:
     samples = split(images_of(), IMAGES).train
     expected = _one_by_one(2 * len(samples))
     for rank in range(workers):
-        feed = BatchLoader(images_of(), _RECIPE, rank, workers, CPU)
+        loader = BatchLoader(images_of(), _RECIPE, rank, workers, CPU)
         objective = build_objective(_RECIPE, 2)
         assert isinstance(objective, Reconstruction)
         for epoch in (1, 2):
-            for step, share in enumerate(feed.training(samples, epoch)):
+            for step, part in enumerate(loader.training(samples, epoch)):
                 # Place in the run: whole epochs, whole batches of three, every `workers`-th image.
                 start = (epoch - 1) * len(samples) + step * 3
                 batch = range(start, min(start + 3, epoch * len(samples)))
                 places = list(batch)[rank::workers] or [start]
-                assert torch.equal(objective.shown(share.batch), expected[places])
+                assert torch.equal(objective.shown(part.batch), expected[places])
 
 
 def test_each_pass_of_held_out_images_starts_the_stream_anew() -> None:
     samples = split(images_of(), IMAGES).val
-    feed = BatchLoader(images_of(), _RECIPE, 0, 1, CPU)
+    loader = BatchLoader(images_of(), _RECIPE, 0, 1, CPU)
     objective = build_objective(_RECIPE, 2)
     assert isinstance(objective, Reconstruction)
     # Training in between does not move it.
     for _ in range(2):
-        (share,) = feed.held_out(samples)
-        assert torch.equal(objective.shown(share.batch), _one_by_one(len(samples)))
-        objective.shown(next(feed.training(samples, 1)).batch)
+        (part,) = loader.held_out(samples)
+        assert torch.equal(objective.shown(part.batch), _one_by_one(len(samples)))
+        objective.shown(next(loader.training(samples, 1)).batch)
 
 
 def test_places_count_every_image_that_was_trained_on_before() -> None:
-    feed = BatchLoader(images_of(), finetune(), 0, 2, CPU)
-    places = [share.batch.positions.tolist() for share in feed.training(np.arange(5), 3)]
+    loader = BatchLoader(images_of(), finetune(), 0, 2, CPU)
+    places = [part.batch.positions.tolist() for part in loader.training(np.arange(5), 3)]
     # Ten images went before, in two epochs of five; batches of three, every second image.
     assert places == [[10, 12], [13]]

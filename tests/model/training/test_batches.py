@@ -35,18 +35,18 @@ def _numbered(count: int) -> ImageSet:
     return ImageSet(pixels, labels, np.zeros(count, dtype=np.bool_), tuple("abcdefg"), "00")
 
 
-def _shares(
+def _parts(
     count: int, batch: int, workers: int, epoch: int = 1, seed: int = 0
 ) -> list[list[LocalBatch]]:
-    """Every worker's shares of numbered images."""
+    """Every worker's parts of numbered images."""
     recipe = finetune(seed=seed, batch_size=batch, augment=_PLAIN)
-    feeds = [BatchLoader(_numbered(count), recipe, rank, workers, CPU) for rank in range(workers)]
-    return [list(feed.training(np.arange(count), epoch)) for feed in feeds]
+    loaders = [BatchLoader(_numbered(count), recipe, rank, workers, CPU) for rank in range(workers)]
+    return [list(loader.training(np.arange(count), epoch)) for loader in loaders]
 
 
 def _served(steps: tuple[LocalBatch, ...]) -> list[int]:
     """Images that count of one step over all workers."""
-    return torch.cat([share.batch.sample_ids[: share.num_real] for share in steps]).tolist()
+    return torch.cat([part.batch.sample_ids[: part.num_real] for part in steps]).tolist()
 
 
 # --- who gets what ----------------------------------------------------------------------------
@@ -55,23 +55,21 @@ def _served(steps: tuple[LocalBatch, ...]) -> list[int]:
 @settings(deadline=None)
 @given(_counts, _batches, _workers)
 def test_an_epoch_is_every_image_once(count: int, batch: int, workers: int) -> None:
-    steps = list(zip(*_shares(count, batch, workers), strict=True))
+    steps = list(zip(*_parts(count, batch, workers), strict=True))
     # Over all workers and steps each image counts exactly once.
     assert sorted(number for step in steps for number in _served(step)) == list(range(count))
     # Every batch is whole but the last, which holds the rest; it is never dropped.
     sizes = [len(_served(step)) for step in steps]
     assert sizes == [batch] * (count // batch) + [count % batch] * (count % batch > 0)
     # A worker without an image of its own still has one to take part with.
-    assert all(
-        len(share.batch.images) == max(1, share.num_real) for step in steps for share in step
-    )
+    assert all(len(part.batch.images) == max(1, part.num_real) for step in steps for part in step)
 
 
 @settings(deadline=None)
 @given(_counts, _batches, _workers)
 def test_workers_share_the_batches_of_one(count: int, batch: int, workers: int) -> None:
-    together = zip(*_shares(count, batch, workers), strict=True)
-    alone = zip(*_shares(count, batch, 1), strict=True)
+    together = zip(*_parts(count, batch, workers), strict=True)
+    alone = zip(*_parts(count, batch, 1), strict=True)
     # The global batch of each step does not depend on the number of workers.
     for found, expected in zip(together, alone, strict=True):
         assert sorted(_served(found)) == sorted(_served(expected))
@@ -81,7 +79,7 @@ def test_workers_share_the_batches_of_one(count: int, batch: int, workers: int) 
 @given(_counts, _batches, _workers)
 def test_scaled_sums_average_to_the_batchs_mean(count: int, batch: int, workers: int) -> None:
     losses = torch.rand(count, dtype=torch.float64)
-    for step in zip(*_shares(count, batch, workers), strict=True):
+    for step in zip(*_parts(count, batch, workers), strict=True):
         averaged = sum(losses[s.batch.sample_ids].sum() * s.loss_scale for s in step) / workers
         # What the workers' gradients are averaged to is the mean over the global batch.
         torch.testing.assert_close(averaged, losses[_served(step)].mean())
@@ -91,14 +89,14 @@ def test_scaled_sums_average_to_the_batchs_mean(count: int, batch: int, workers:
 @given(_counts, _workers)
 def test_held_out_images_are_shared_out_once(count: int, workers: int) -> None:
     samples = np.arange(count)
-    feeds = [
+    loaders = [
         BatchLoader(_numbered(count), finetune(), rank, workers, CPU) for rank in range(workers)
     ]
-    shares = [share for feed in feeds for share in feed.held_out(samples)]
+    parts = [part for loader in loaders for part in loader.held_out(samples)]
     # Each is evaluated by one worker, and nothing is lent.
-    assert sorted(_served(tuple(shares))) == list(range(count))
+    assert sorted(_served(tuple(parts))) == list(range(count))
     # Nothing of training is in them.
-    assert all(share.batch.epoch is None for share in shares)
+    assert all(part.batch.epoch is None for part in parts)
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "finetune"])
@@ -107,17 +105,17 @@ def test_averaged_gradients_are_the_batchs(kind: str, workers: int) -> None:
     recipe = {"pretrain": pretrain, "finetune": finetune}[kind]()
     objective = build_objective(recipe, 2)
 
-    def gradient(share: LocalBatch, scale: float) -> Tensor:
+    def gradient(part: LocalBatch, scale: float) -> Tensor:
         objective.zero_grad()
-        (objective(share.batch).loss.sum() * scale).backward()
+        (objective(part.batch).loss.sum() * scale).backward()
         grads = [p.grad.flatten() for p in objective.parameters() if p.grad is not None]
         return torch.cat(grads)
 
-    shares = [_real(recipe, rank, workers) for rank in range(workers)]
-    for whole, *step in zip(_real(recipe, 0, 1), *shares, strict=True):
+    parts = [_real(recipe, rank, workers) for rank in range(workers)]
+    for whole, *step in zip(_real(recipe, 0, 1), *parts, strict=True):
         expected = gradient(whole, 1 / len(whole.batch.images))
-        averaged = sum(gradient(share, share.loss_scale) for share in step) / workers
-        # Three images or the last one alone: uneven shares make no difference.
+        averaged = sum(gradient(part, part.loss_scale) for part in step) / workers
+        # Three images or the last one alone: uneven parts make no difference.
         torch.testing.assert_close(averaged, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -133,8 +131,8 @@ def _real(recipe: Recipe, rank: int, workers: int) -> list[LocalBatch]:
 
 
 def _order(count: int, epoch: int, seed: int) -> list[int]:
-    (shares,) = _shares(count, 4, 1, epoch, seed)
-    return torch.cat([share.batch.sample_ids for share in shares]).tolist()
+    (parts,) = _parts(count, 4, 1, epoch, seed)
+    return torch.cat([part.batch.sample_ids for part in parts]).tolist()
 
 
 def test_order_changes_with_epoch_and_seed() -> None:
@@ -156,14 +154,14 @@ def test_every_place_in_the_order_is_as_likely() -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_images_and_labels_belong_to_their_samples(workers: int) -> None:
     # More images than are augmented in one go.
-    for share in (share for shares in _shares(2500, 200, workers, epoch=3) for share in shares):
-        samples = share.batch.sample_ids
-        digits = (share.batch.images[:, :, 0, 0] * 255).round().long()  # (N, 3)
+    for part in (part for parts in _parts(2500, 200, workers, epoch=3) for part in parts):
+        samples = part.batch.sample_ids
+        digits = (part.batch.images[:, :, 0, 0] * 255).round().long()  # (N, 3)
         # The number that an image spells is its sample's.
         assert torch.equal((digits * 256 ** torch.arange(3)).sum(dim=1), samples)
-        assert torch.equal(share.batch.labels, samples % 7)
+        assert torch.equal(part.batch.labels, samples % 7)
         # The epoch, which keys the masks, comes with them.
-        assert share.batch.epoch == 3
+        assert part.batch.epoch == 3
 
 
 @settings(deadline=None, max_examples=10)
@@ -171,9 +169,9 @@ def test_images_and_labels_belong_to_their_samples(workers: int) -> None:
 def test_augmentation_is_each_images_own(workers: int, batch: int, seed: int) -> None:
     images, recipe = images_of(), finetune(seed=seed, batch_size=batch, augment=_FLIPPED)
     train = split(images, IMAGES).train
-    feeds = [BatchLoader(images, recipe, rank, workers, CPU) for rank in range(workers)]
-    for share in (share for feed in feeds for share in feed.training(train, 2)):
-        for pixels, number in zip(share.batch.images, share.batch.sample_ids, strict=True):
+    loaders = [BatchLoader(images, recipe, rank, workers, CPU) for rank in range(workers)]
+    for part in (part for loader in loaders for part in loader.training(train, 2)):
+        for pixels, number in zip(part.batch.images, part.batch.sample_ids, strict=True):
             alone = torch.from_numpy(images.images[[number]])
             expected = augment(alone, _FLIPPED, seed, 2, number[None])[0]
             # Bit for bit what the image would get alone, whatever it is served with.
@@ -182,10 +180,10 @@ def test_augmentation_is_each_images_own(workers: int, batch: int, seed: int) ->
 
 def test_held_out_images_are_as_they_are() -> None:
     images = images_of()
-    feed = BatchLoader(images, finetune(augment=_FLIPPED), 0, 1, CPU)
-    (share,) = feed.held_out(split(images, IMAGES).val)
+    loader = BatchLoader(images, finetune(augment=_FLIPPED), 0, 1, CPU)
+    (part,) = loader.held_out(split(images, IMAGES).val)
     # In the order of the split, not augmented, on the scale from 0 to 1.
-    assert torch.equal(share.batch.images, torch.from_numpy(images.images[images.is_val]) / 255)
+    assert torch.equal(part.batch.images, torch.from_numpy(images.images[images.is_val]) / 255)
 
 
 # --- arms -------------------------------------------------------------------------------------

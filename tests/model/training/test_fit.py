@@ -53,10 +53,10 @@ def _loss(recipe: Recipe, network: Generator | Classifier, batch: Batch) -> Tens
 def _batches(recipe: Recipe) -> Iterator[Batch]:
     """The global batches of a whole training, each with the epoch that keys its masks."""
     images = images_of()
-    feed = BatchLoader(images, recipe, 0, 1, CPU)
+    loader = BatchLoader(images, recipe, 0, 1, CPU)
     for epoch in range(1, recipe.train.epochs + 1):
-        for share in feed.training(split(images, IMAGES).train, epoch):
-            yield share.batch._replace(epoch=epoch)
+        for part in loader.training(split(images, IMAGES).train, epoch):
+            yield part.batch._replace(epoch=epoch)
 
 
 def _assert_close(weights: dict[str, Tensor], network: torch.nn.Module, atol: float) -> None:
