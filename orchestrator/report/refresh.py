@@ -41,7 +41,7 @@ def print_written(
     """Write everything that records say, print tables and verdicts, and return these."""
     written = write_results(study, records, results, redraw)
     print_results(written.tables, written.verdicts, console)
-    console.print(f"written to {results}", highlight=False)
+    console.print(f"written to {results}", highlight=False, markup=False)
     return written.verdicts
 
 

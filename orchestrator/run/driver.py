@@ -111,7 +111,7 @@ def _fit_to_cluster(plan: Plan, options: RunOptions, console: Console) -> Allotm
     sharing = trials_per_gpu(plan, room, options.cache, console)
     allotment = allot(plan.study.runtime, room, sharing)
     if plan.ledger.store.is_local and room.num_alive > 1:
-        console.print(f"every node must see the folder {plan.ledger.store.name} (NFS?)")
+        print_line(console, f"every node must see the folder {plan.ledger.store.name} (NFS?)")
     return allotment
 
 
@@ -129,7 +129,7 @@ def _print_failures(plan: Plan, console: Console) -> None:
         for epochs in filter(None, (note.get("damaged") for note in plan.ledger.notes(key))):
             console.print(f"{key}: damaged checkpoints of epochs {epochs} were passed over")
         if state in (State.FAILED, State.SKIPPED):
-            console.print(f"{state}: {key}: {plan.board.reason(key)}", highlight=False)
+            print_line(console, f"{state}: {key}: {plan.board.reason(key)}")
     if any((outcome := plan.ledger.outcome(key)) and outcome.final for key in plan.board.failures):
         console.print("--retry-failed trains failed trials again")
 

@@ -17,7 +17,7 @@ def print_results(
     """Print a study's tables with what stands below them, then its verdicts."""
     for table in tables:
         for part in table.sections:
-            console.print(f"\n[bold]{part.title}[/]", highlight=False)
+            console.print(Text(f"\n{part.title}", style="bold"))
             console.print(_printed(part.header, part.rows("[bold]{}[/]")))
         for sentence in table.notes:
             console.print(_bullet(sentence))

@@ -27,3 +27,10 @@ def test_a_cells_name_is_broken_between_its_axes_and_never_cut(width: int) -> No
     for one in values:
         assert f"optim.lr={one['optim.lr']}" in text
     assert text.count("50.0%") >= 2
+
+
+def test_a_title_with_brackets_is_printed_as_it_is() -> None:
+    table = TABLE_2.model_copy(update={"title": "Accuracy [%], by [/patch] size"})
+    console = Console(file=io.StringIO(), width=80)
+    print_results([arrange(fill_table(table, records([("a", {}, [0.5])])))], [], console)
+    assert "\nAccuracy [%], by [/patch] size\n" in console.file.getvalue()  # type: ignore[attr-defined]
