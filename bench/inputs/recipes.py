@@ -1,17 +1,17 @@
-"""The recipes that steps are measured on: those of quick.yaml and of the paper."""
+"""The recipes that steps are measured on: the networks of quick.yaml and of the paper."""
 
 from typing import Any, Literal
 
+from bench.harness.part import ROOT
 from bench.inputs.images import config
 from model.config.network import ModelConfig
 from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
 from model.config.training import AugmentConfig, FinetuneConfig, PretrainConfig, ScheduleConfig
+from orchestrator.study.file import read_study
 
 Kind = Literal["pretrain", "finetune"]
 
-QUICK = ModelConfig(
-    channels=(8, 16, 32), features=32, embed=32, heads=2, blocks=2, ffn=64, init="he"
-)
+QUICK = read_study(ROOT / "studies" / "quick.yaml").model
 PAPER = ModelConfig()
 SIDES = {"quick": 32, "paper": 64}
 NETWORKS = {"quick": QUICK, "paper": PAPER}
