@@ -247,7 +247,7 @@ def test_a_beginning_names_a_trial_where_it_is_the_only_one(ledger: Ledger, tmp_
     assert export(ledger, second.partition("-")[2][:8], tmp_path / "b", tmp_path) == second
     with pytest.raises(InputError, match=f"matches several trials: .*{second}"):
         export(ledger, "finetune-", tmp_path / "c", tmp_path)
-    with pytest.raises(InputError, match=f"no trial of the store matches; it has: .*{first}"):
+    with pytest.raises(InputError, match=f"no trial in the store matches; it has: .*{first}"):
         export(ledger, "nothing", tmp_path / "c", tmp_path)
     with pytest.raises(InputError, match="it has: none"):
         export(Ledger(Store(str(tmp_path / "empty"))), "f", tmp_path / "c", tmp_path)
