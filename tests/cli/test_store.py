@@ -102,7 +102,7 @@ def test_at_a_terminal_it_asks(plan: Plan, answer: bytes, left: int) -> None:
     command = [sys.executable, "-m", "orchestrator", *store(plan, "delete", "--unused")]
     os.write(ours, answer)
     try:
-        done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, timeout=300)
     finally:
         os.close(ours)
         os.close(theirs)

@@ -181,7 +181,7 @@ def test_light_packages_bring_neither_ray_nor_torch() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     # Not through any other module either.
     assert (done.returncode, done.stderr) == (0, "")

@@ -160,7 +160,7 @@ def test_killed(tmp_path: Path, undisturbed: dict[str, Result]) -> None:
     context = mp.get_context("spawn")
     process = context.Process(target=train_until_killed, args=arguments, daemon=True)
     process.start()
-    process.join(timeout=50)
+    process.join(timeout=300)
     # It was killed in the second epoch, without a chance to tidy up.
     assert process.exitcode == -signal.SIGKILL
     # It left the epoch that it had finished.

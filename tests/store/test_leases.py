@@ -85,7 +85,7 @@ def test_one_of_two_runs_gets_it_until_it_lets_go(store: Store) -> None:
 def test_of_many_who_find_a_dead_holder_one_takes_over(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     write(store, 7, at="2020-01-01T00:00:00+00:00")
-    start, won = threading.Barrier(16, timeout=20), []
+    start, won = threading.Barrier(16, timeout=60), []
 
     def ask() -> None:
         run = Leases(store)

@@ -255,7 +255,7 @@ def load_and_count(barrier: Barrier, path: Path, cache: Path, log: Path) -> None
         return decode(data, side)
 
     module.decode = logging  # type: ignore[attr-defined]
-    barrier.wait(timeout=60)
+    barrier.wait(timeout=300)
     images = load(tiny(path), cache)
     os.close(descriptor)
     assert images.images.shape == (NUM_IMAGES, 3, 16, 16)
@@ -271,7 +271,7 @@ def test_processes_that_start_at_once_decode_once(tmp_path: Path, zipped: Path) 
     for process in processes:
         process.start()
     for process in processes:
-        process.join(timeout=60)
+        process.join(timeout=300)
     assert [process.exitcode for process in processes] == [0] * 4
     # Each image was decoded by one of the four.
     assert log.stat().st_size == NUM_IMAGES
