@@ -169,7 +169,7 @@ def test_a_missing_package_is_refused_with_what_brings_it(
 
 
 def test_a_bucket_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'mlflow'.*no folder"):
+    with pytest.raises(InputError, match=r"'mlflow'.*is not a folder"):
         check_trackers(Runtime(trackers=BOTH), Store("mock://bucket"))
     check_trackers(Runtime(), Store("mock://bucket"))
 
