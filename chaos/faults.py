@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 
-from chaos.processes import kill_one, wait_for
+from chaos.processes import kill_all, kill_one, wait_for
 from chaos.study_under_test import StudyUnderTest
 
 Popen = subprocess.Popen[str]
@@ -79,6 +79,28 @@ def ctrl_c_group(arena: StudyUnderTest, driver: Popen) -> Popen:
 def terminate_group_twice(arena: StudyUnderTest, driver: Popen) -> Popen:
     """SIGTERM to all of the study's processes, and again."""
     return _stopped(arena, driver, [signal.SIGTERM, signal.SIGTERM], os.killpg)
+
+
+def terminate_group_without_workers(arena: StudyUnderTest, driver: Popen) -> Popen:
+    """SIGTERM to all of the study's processes right after its workers were killed."""
+
+    def send(group: int, number: int) -> None:
+        kill_all(group, _is_worker)
+        os.killpg(group, number)
+
+    return _stopped(arena, driver, [signal.SIGTERM], send)
+
+
+def terminate_group_without_ray(arena: StudyUnderTest, driver: Popen) -> Popen:
+    """SIGTERM to all of the study's processes when all of Ray's were killed before."""
+    arena.until_epoch(arena.keys[PRETRAIN], 2)
+    os.kill(driver.pid, signal.SIGSTOP)  # it is to find the signal and the deaths together
+    kill_all(driver.pid)
+    os.killpg(driver.pid, signal.SIGTERM)
+    os.kill(driver.pid, signal.SIGCONT)
+    _ended(driver)
+    _require(arena, GOES_ON)
+    return arena.start()
 
 
 def gcs(arena: StudyUnderTest, driver: Popen) -> Popen:
@@ -158,6 +180,11 @@ def _without(arena: StudyUnderTest, driver: Popen, name: str) -> Popen:
     _require(arena, f"Ray's {name} has ended")
     _require(arena, GOES_ON)
     return arena.start()
+
+
+def _is_worker(command: str) -> bool:
+    """Whether a process of Ray's trains or waits to; Ray's agents bear such names too."""
+    return command.startswith("ray::") and "Agent" not in command
 
 
 def _require(arena: StudyUnderTest, words: str) -> None:

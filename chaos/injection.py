@@ -1,7 +1,9 @@
 """One fault against one study, and what became of it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from chaos.faults import Fault
 from chaos.study_under_test import StudyUnderTest
@@ -57,7 +59,7 @@ def inject(fault: Fault, arena: StudyUnderTest, expected: Undisturbed, where: st
     code = fault(arena, arena.start()).wait()
     survived = code == 0 and len(arena.outcomes()) == len(arena.keys)
     return FaultResult(
-        fault=" ".join((fault.__doc__ or "").split()).rstrip("."),
+        fault=title(fault),
         where=where,
         survived=survived,
         equal=survived and arena.tables() == expected.tables,
@@ -65,6 +67,11 @@ def inject(fault: Fault, arena: StudyUnderTest, expected: Undisturbed, where: st
         epochs_repeated=sum(_repeated(arena, key) for key in arena.keys),
         seconds_lost=round(time.monotonic() - began - expected.seconds, 1),
     )
+
+
+def title(fault: Callable[..., Any]) -> str:
+    """What a fault is called in the table."""
+    return " ".join((fault.__doc__ or "").split()).rstrip(".")
 
 
 def _after_its_end(arena: StudyUnderTest, key: str) -> int:

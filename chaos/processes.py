@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE = 300.0  # seconds to wait for what must happen
@@ -29,6 +30,20 @@ def kill_one(pid: int, titled: str) -> str:
             return command
     seen = sorted({command[:60] for command in descendants(pid).values()})
     raise LookupError(f"no process is called {titled!r}: {seen}")
+
+
+def kill_all(pid: int, chosen: Callable[[str], bool] = bool) -> None:
+    """SIGKILL all descendants, or those whose command line is chosen, youngest first.
+
+    Raises:
+        LookupError: there is none.
+    """
+    doomed = [child for child, command in descendants(pid).items() if chosen(command)]
+    if not doomed:
+        raise LookupError(f"process {pid} has none of these descendants")
+    for child in sorted(doomed, reverse=True):
+        with suppress(ProcessLookupError):  # it ended with one that was killed before it
+            os.kill(child, signal.SIGKILL)
 
 
 def wait_for(what: str, happened: Callable[[], bool], patience: float = PATIENCE) -> None:
