@@ -1,6 +1,7 @@
 """The record of one epoch. Imports no torch, so that readers of records need none."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,6 @@ class EpochRow:
     """Wall seconds of the epoch's training steps."""
     eval_seconds: float
     """Wall seconds of the epoch's evaluation."""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """Means over images of the loss's terms, unweighted, and of what else is measured, each as
+    `<split>_<name>`, such as `val_teacher_agreement`."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,13 @@ import safetensors
 import safetensors.torch
 import torch
 from PIL import Image
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from torch import Tensor
 
 from model.config.base import Config
 from model.config.masking import MaskConfig
 from model.config.network import ModelConfig
+from model.config.recipe import Task
 from model.data.decode import decode, to_square
 from model.data.pixels import DecodeError
 from model.errors import InputError
@@ -48,8 +49,8 @@ class ExportConfig(Config):
     """All that is needed to build the network and to feed it."""
 
     model_type: Literal["maskgrid"] = "maskgrid"
-    kind: Literal["pretrain", "finetune"]
-    """`pretrain` restores images, `finetune` classifies them."""
+    task: Task
+    """`restore` restores images from behind masks, `classify` names their classes."""
     image_size: int
     """Side of the square images, in pixels."""
     model: ModelConfig
@@ -57,12 +58,21 @@ class ExportConfig(Config):
     class_names: tuple[str, ...] | None = None
     """In label order; None where they are not known."""
     mask: MaskConfig | None = None
-    """The masks of training; for `pretrain`."""
+    """The masks of training; for `restore`."""
     mask_colour: tuple[float, float, float] | None = None
     """The learned colour of hidden pixels, for `fill: learned`."""
     preprocessing: Preprocessing = Preprocessing()
     precision: Literal["fp32", "bf16"] = "fp32"
     """Precision that the card's numbers were measured in; bf16 means autocast."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_name(cls, given: Any) -> Any:
+        """Read what was exported when tasks were kinds of trial."""
+        if not isinstance(given, dict) or "kind" not in given:
+            return given
+        rest = {name: value for name, value in given.items() if name != "kind"}
+        return {"task": "restore" if given["kind"] == "pretrain" else "classify", **rest}
 
 
 @dataclass(frozen=True)
@@ -128,11 +138,11 @@ class Pretrained:
             The masked images, (N, 3, S, S), and their visible pixels, (N, 1, S, S) bool.
 
         Raises:
-            InputError: the network was finetuned, so that it restores nothing.
+            InputError: the network classifies, so that it restores nothing.
         """
         mask, colour = self.config.mask, self.config.mask_colour
         if mask is None:
-            raise InputError("masked: kind 'finetune': it classifies whole images")
+            raise InputError("masked: task 'classify': it classifies whole images")
         sample_ids = torch.arange(len(images), device=images.device)
         # The public UVCGANv2 code draws as bernoulli does, from a stream that ended with training.
         drawn = mask.model_copy(update={"mode": "bernoulli"}) if mask.mode == "uvcgan2" else mask

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.peers.plain_loop import build
 from bench.peers.torchvision_loader import wait
-from model.config.recipe import PretrainRecipe, Recipe
+from model.config.recipe import Recipe, RestoreRecipe
 from model.data.image_set import ImageSet
 from model.device import use_ieee
 
@@ -18,7 +18,7 @@ def flops(recipe: Recipe, images: ImageSet) -> float:
     """Operations of one image, forward and backward, a multiply-add counted as two."""
     network = build(recipe, images)
     side, wanted = recipe.data.image_size, (2, 3, recipe.data.image_size, recipe.data.image_size)
-    out = wanted if isinstance(recipe, PretrainRecipe) else (2, len(images.class_names))
+    out = wanted if isinstance(recipe, RestoreRecipe) else (2, len(images.class_names))
     return count(network, torch.rand(2, 3, side, side), torch.rand(out)) / 2
 
 

@@ -5,13 +5,15 @@ from typing import Any, Literal
 from bench.harness.part import ROOT
 from bench.inputs.images import config
 from model.config.network import ModelConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
-from model.config.training import AugmentConfig, FinetuneConfig, PretrainConfig, ScheduleConfig
+from model.config.recipe import ClassifyRecipe, Recipe, RestoreRecipe
+from model.config.training import AugmentConfig, ClassifyConfig, RestoreConfig, ScheduleConfig
 from orchestrator.study.file import read_study
 
 Kind = Literal["pretrain", "finetune"]
 
-QUICK = read_study(ROOT / "studies" / "quick.yaml").model
+_OF_QUICK = read_study(ROOT / "studies" / "quick.yaml").model
+assert isinstance(_OF_QUICK, ModelConfig)  # and not the name of one
+QUICK: ModelConfig = _OF_QUICK
 PAPER = ModelConfig()
 SIDES = {"quick": 32, "paper": 64}
 NETWORKS = {"quick": QUICK, "paper": PAPER}
@@ -33,5 +35,5 @@ def recipe(size: str, kind: Kind, batch: int, steps: int, **train: Any) -> Recip
     }
     data, model = config(SIDES[size], batch * steps), NETWORKS[size]
     if kind == "pretrain":
-        return PretrainRecipe(data=data, model=model, train=PretrainConfig.model_validate(fields))
-    return FinetuneRecipe(data=data, model=model, train=FinetuneConfig.model_validate(fields))
+        return RestoreRecipe(data=data, model=model, train=RestoreConfig.model_validate(fields))
+    return ClassifyRecipe(data=data, model=model, train=ClassifyConfig.model_validate(fields))

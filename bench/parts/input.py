@@ -16,8 +16,8 @@ from bench.harness.result import Result, at_least, result
 from bench.inputs import images as embedded
 from bench.inputs.recipes import PAPER, SIDES
 from bench.peers.torchvision_loader import Decoded, drain, from_files, loader, wait
-from model.config.recipe import FinetuneRecipe
-from model.config.training import FinetuneConfig
+from model.config.recipe import ClassifyRecipe
+from model.config.training import ClassifyConfig
 from model.data.image_set import ImageSet
 from model.training.batches import BatchLoader
 
@@ -75,8 +75,8 @@ def _with_all_cores(
 def _ours(images: ImageSet, device: torch.device) -> Callable[[], float]:
     """The project's loader over all training images, a fresh epoch of draws at every call."""
     data = embedded.config(images.images.shape[-1], len(images.images))
-    train = FinetuneConfig(batch_size=_BATCH)
-    recipe = FinetuneRecipe(data=data, model=PAPER, train=train)
+    train = ClassifyConfig(batch_size=_BATCH)
+    recipe = ClassifyRecipe(data=data, model=PAPER, train=train)
     batches = BatchLoader(images, recipe, 0, 1, device)
     rows, epochs = np.flatnonzero(~images.is_val), count(1)
 

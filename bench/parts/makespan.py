@@ -63,8 +63,8 @@ def _study(folder: Path, tiny: bool) -> Path:
     content = yaml.safe_load(_QUICK.read_text())
     content["data"] |= {"num_classes": 4, "train_per_class": 4, "val_per_class": 2}
     content["space"] = {"patch_size": {"grid": [2, 4]}}
-    for kind in ("pretrain", "finetune"):
-        content[kind] |= {"epochs": 1, "schedule": {"warmup_epochs": 0, "decay_epochs": 0}}
+    for stage in ("pretrain", "finetune"):
+        content[stage] |= {"epochs": 1, "schedule": {"warmup_epochs": 0, "decay_epochs": 0}}
     path = folder / "quick.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
@@ -76,7 +76,7 @@ def _one_fit_a_stage(trials: list[dict[str, Any]], folder_of_run: Path) -> float
     Raises:
         RuntimeError: a fit did not end well.
     """
-    chosen = [trial for kind in ("pretrain", "finetune") for trial in _two(trials, kind)]
+    chosen = [trial for task in ("restore", "classify") for trial in _two(trials, task)]
     path = folder_of_run / "stages.json"
     path.write_text(json.dumps([json.loads(trial["recipe"]) for trial in chosen]))
     command = [
@@ -88,12 +88,12 @@ def _one_fit_a_stage(trials: list[dict[str, Any]], folder_of_run: Path) -> float
     ]
     seconds: list[float] = json.loads(runs.call(command)[1].strip().splitlines()[-1])
     pretrain, finetune = sum(seconds[:2]) / 2, sum(seconds[2:]) / 2
-    share: float = sum(trial["kind"] == "pretrain" for trial in trials) / len(trials)
+    share: float = sum(trial["task"] == "restore" for trial in trials) / len(trials)
     return share * pretrain + (1 - share) * finetune
 
 
-def _two(trials: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [trial for trial in trials if trial["kind"] == kind][:2]
+def _two(trials: list[dict[str, Any]], task: str) -> list[dict[str, Any]]:
+    return [trial for trial in trials if trial["task"] == task][:2]
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from bench.harness.part import Options, cores, main
 from bench.harness.result import Result, result
 from bench.inputs.recipes import QUICK
 from model.config.images import SyntheticImages
-from model.config.recipe import FinetuneRecipe
-from model.config.training import FinetuneConfig
+from model.config.recipe import ClassifyRecipe
+from model.config.training import ClassifyConfig
 
 _DATA = {"source": "synthetic", "image_size": 32, "num_classes": 4, "train_per_class": 16}
 _DATA |= {"val_per_class": 4}
@@ -46,7 +46,7 @@ def measure(options: Options) -> Iterator[Result]:
 
 def _alone(folder: Path) -> float:
     data = SyntheticImages.model_validate(_DATA)
-    recipe = FinetuneRecipe(data=data, model=QUICK, train=FinetuneConfig.model_validate(_TRAIN))
+    recipe = ClassifyRecipe(data=data, model=QUICK, train=ClassifyConfig.model_validate(_TRAIN))
     return runs.torchrun(recipe.model_dump_json(), folder, 1, cores()).overhead
 
 

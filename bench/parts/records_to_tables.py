@@ -86,7 +86,7 @@ def _write_store(graph: TrialGraph, folder: Path, rows: int) -> None:
     ).model_dump_json()  # fmt: skip
     for key, trial in graph.trials.items():
         for name, content in (
-            (Paths.epochs(key), _epochs(key, trial.kind, rows)),
+            (Paths.epochs(key), _epochs(key, trial.task, rows)),
             (Paths.outcome(key), done.encode()),
             (f"{Paths.attempts(key)}/0001.json", b"{}"),
         ):
@@ -95,15 +95,17 @@ def _write_store(graph: TrialGraph, folder: Path, rows: int) -> None:
             path.write_bytes(content)
 
 
-def _epochs(key: str, kind: str, rows: int) -> bytes:
+def _epochs(key: str, task: str, rows: int) -> bytes:
     """A trial's epochs: numbers drawn from its key."""
     random = np.random.default_rng(int(hashlib.sha256(key.encode()).hexdigest()[:8], 16))
     columns: dict[str, Any] = {"trial_key": [key] * rows}
     for field in fields(EpochRow):
         if field.name in ("epoch", "step", "train_images"):
             columns[field.name] = np.arange(1, rows + 1)
-        elif field.name.startswith("dev") or (kind == "pretrain" and "accuracy" in field.name):
+        elif field.name.startswith("dev") or (task == "restore" and "accuracy" in field.name):
             columns[field.name] = [None] * rows
+        elif field.name == "measures":
+            columns[field.name] = [[]] * rows
         else:
             columns[field.name] = random.random(rows)
     return to_parquet(pa.table(columns, schema=EPOCHS))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.config.masking import MaskConfig
-from model.config.recipe import PretrainRecipe, Recipe
+from model.config.recipe import Recipe, RestoreRecipe
 from model.data.image_set import ImageSet
 from model.networks.uvcgan2 import build_classifier, build_generator
 
@@ -32,7 +32,7 @@ def epoch_seconds(recipe: Recipe, images: ImageSet, device: torch.device) -> flo
 def build(recipe: Recipe, images: ImageSet) -> nn.Module:
     """The recipe's network with weights drawn from its seed."""
     size = recipe.data.image_size
-    if isinstance(recipe, PretrainRecipe):
+    if isinstance(recipe, RestoreRecipe):
         return build_generator(recipe.model, size, recipe.seed)
     return build_classifier(recipe.model, size, len(images.class_names), recipe.seed)
 
@@ -58,7 +58,7 @@ def _epoch(
 
 
 def _loss(recipe: Recipe, network: nn.Module, pixels: Tensor, labels: Tensor) -> Tensor:
-    if isinstance(recipe, PretrainRecipe):
+    if isinstance(recipe, RestoreRecipe):
         shown = _mask(recipe.train.mask, pixels)
         return functional.l1_loss(network(pixels * shown), pixels)
     return functional.cross_entropy(network(pixels), labels)

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import RestoreRecipe
 from model.data.image_set import ImageSet, split
 from model.masking.masks import mean_colour, visible
 from model.masking.uvcgan2_stream import StreamedMasks
@@ -28,7 +28,7 @@ class NaiveFills:
     """Share of pixels that the masks hide, in [0, 1]."""
 
 
-def fill_losses_of_recipe(recipe: PretrainRecipe, image_set: ImageSet) -> NaiveFills:
+def fill_losses_of_recipe(recipe: RestoreRecipe, image_set: ImageSet) -> NaiveFills:
     """The fills of a trial's own validation images under its own validation masks."""
     rows = split(image_set, recipe.data).val
     mask, side = recipe.train.mask, recipe.data.image_size

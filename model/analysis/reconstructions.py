@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import RestoreRecipe
 
 if TYPE_CHECKING:  # torch, which a finished study does not need
     from torch import Tensor
@@ -33,7 +33,7 @@ def chosen_positions(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def reconstructions(
-    recipe: PretrainRecipe, weights: bytes, image_set: "ImageSet"
+    recipe: RestoreRecipe, weights: bytes, image_set: "ImageSet"
 ) -> Iterator[dict[str, Any]]:
     """Each chosen image before, in and after the network, under the masks of validation.
 

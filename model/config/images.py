@@ -58,3 +58,10 @@ class ImageFolder(_Images):
 
 
 DataConfig = Annotated[SyntheticImages | TinyImageNet | ImageFolder, Field(discriminator="source")]
+
+
+def classes_given(data: DataConfig) -> str:
+    """The classes in words, equal for equal classes, as far as settings say them."""
+    if isinstance(data, SyntheticImages):
+        return f"{data.num_classes} synthetic classes"
+    return f"those of {data.path}" if data.classes is None else ", ".join(data.classes)

@@ -10,6 +10,7 @@ from model.config.base import Config, PositiveInt
 class ModelConfig(Config):
     """The reduced UVCGANv2 generator of Terentiev & Ivanenko (2024): a U-Net around a ViT."""
 
+    network: Literal["uvcgan2"] = "uvcgan2"
     channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (48, 96, 192)
     """Channels of the U-Net's scales, outermost first; each scale halves the image's side."""
     features: PositiveInt = 192
@@ -30,6 +31,16 @@ class ModelConfig(Config):
     """Weights of convolutions and linear layers: N(0, 0.02), PyTorch's default, or He normal."""
     head_norm: bool = False
     """A LayerNorm between the class token and the classification layer."""
+
+    def mistakes_as_start_of(self, other: "ModelConfig") -> list[str]:
+        """Fields in which a network that starts from this one's weights differs, in words.
+
+        Initialisation and the head are a trial's own: neither is taken over.
+        """
+        own = ("init", "head_norm")
+        fields = [name for name in type(self).model_fields if name not in own]
+        values = [(name, getattr(self, name), getattr(other, name)) for name in fields]
+        return [f"{name} {ours}, not {theirs}" for name, ours, theirs in values if ours != theirs]
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from model.config.base import Config, Later, canonical
+from model.config.base import Config, canonical
 from model.config.images import DataConfig
 from model.config.network import ModelConfig
-from model.config.training import FinetuneConfig, PretrainConfig, TrainConfig
+from model.config.training import ClassifyConfig, RestoreConfig, TrainConfig
 
 
 class _Recipe(Config):
@@ -43,25 +43,17 @@ class _Recipe(Config):
         return self
 
 
-def current_loss_version(loss_region: str) -> int:
-    """The rule that new trials are trained by; see `PretrainRecipe.loss_version`."""
-    return 2 if loss_region == "masked" else 1
+class RestoreRecipe(_Recipe):
+    """Restores masked images."""
 
-
-class PretrainRecipe(_Recipe):
-    kind: Literal["pretrain"] = "pretrain"
-    train: PretrainConfig
-    loss_version: Annotated[Literal[1, 2], Later(1)] = 1
-    """Rule for `loss_region: masked`: 2 is the mean over all hidden pixels. Trials of rule 1, which
-    are only read, had the mean of the images' means, where an image with nothing hidden was 0."""
+    task: Literal["restore"] = "restore"
+    train: RestoreConfig
 
     @property
     def loss_definition(self) -> str:
         """The loss in words, for whatever shows its value."""
         if self.train.loss_region == "all":
             return "L1 in [0, 1], mean over all pixels"
-        if self.loss_version == 1:
-            return "L1 in [0, 1], mean over images of the mean over their hidden pixels, 0 without"
         return "L1 in [0, 1], mean over hidden pixels"
 
     @model_validator(mode="after")
@@ -81,9 +73,11 @@ class PretrainRecipe(_Recipe):
         return self
 
 
-class FinetuneRecipe(_Recipe):
-    kind: Literal["finetune"] = "finetune"
-    train: FinetuneConfig
+class ClassifyRecipe(_Recipe):
+    """Names the class of images."""
+
+    task: Literal["classify"] = "classify"
+    train: ClassifyConfig
 
     @property
     def loss_definition(self) -> str:
@@ -91,12 +85,13 @@ class FinetuneRecipe(_Recipe):
         return "cross-entropy, nats"
 
 
-Recipe = Annotated[PretrainRecipe | FinetuneRecipe, Field(discriminator="kind")]
+Recipe = Annotated[RestoreRecipe | ClassifyRecipe, Field(discriminator="task")]
+Task = Literal["restore", "classify"]
 
 
 def remarks(recipe: Recipe) -> list[str]:
     """Settings that are valid but may not do what their author expects, one sentence each."""
     sentences = recipe.train.remarks()
-    if isinstance(recipe, PretrainRecipe):
+    if isinstance(recipe, RestoreRecipe):
         sentences += recipe.train.mask.remarks(recipe.data.image_size)
     return sentences

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from model.config.base import Config, Later, PositiveInt
 from model.config.masking import MaskConfig
+from model.config.terms import Terms
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
@@ -73,7 +74,7 @@ class AugmentConfig(Config):
 
 
 class TrainConfig(Config):
-    """Settings that both kinds of trial share; the defaults are the paper's."""
+    """Settings that all tasks share; the defaults are the paper's."""
 
     epochs: PositiveInt = 50
     batch_size: PositiveInt = 128
@@ -116,8 +117,8 @@ class TrainConfig(Config):
         ]
 
 
-class PretrainConfig(TrainConfig):
-    """Stage 1: restore the masked image."""
+class RestoreConfig(TrainConfig):
+    """Training to restore the masked image."""
 
     mask: MaskConfig = MaskConfig()
     loss_region: Literal["all", "masked"] = "all"
@@ -130,5 +131,8 @@ class PretrainConfig(TrainConfig):
         return self
 
 
-class FinetuneConfig(TrainConfig):
-    """Stage 2: classify from the class token."""
+class ClassifyConfig(TrainConfig):
+    """Training to classify from the class token."""
+
+    terms: Annotated[Terms, Later(Terms())] = Terms()
+    """Additions to the cross-entropy, by name."""

@@ -1,23 +1,29 @@
-"""Objectives of the two kinds of trial: a network, its loss, and what is measured of one image.
+"""Objectives of the tasks: a network, its loss, and what is measured of one image.
 
 An objective's forward pass gives one number an image instead of a batch's mean: sums over images
 can be added over workers of unequal parts, a mean of means can not.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe, current_loss_version
+from model.config.recipe import ClassifyRecipe, Recipe, RestoreRecipe
 from model.device import to_device
 from model.masking.masks import fill, visible
 from model.masking.uvcgan2_stream import StreamedMasks
-from model.networks.transfer import load_parent_weights
+from model.networks.transfer import load_trunk, network_weights
 from model.networks.uvcgan2 import build_classifier, build_generator
+from model.objectives.terms.distillation import distillation
 from model.rng import Key, Stream, held_out
+
+TAUGHT = ("distillation", "teacher_accuracy", "teacher_agreement")
+"""Measures of a student: the term, and shares of images at which the teacher is right, and at which
+it names the class that the student names."""
 
 
 class Scores(NamedTuple):
@@ -30,6 +36,10 @@ class Scores(NamedTuple):
     values: Tensor | None = None
     """(N,) int64: how many errors each `loss` sums. The loss of several images is then the sum of
     their errors by the number of them. None: every image counts once."""
+    total: Tensor | None = None
+    """(N,) float: what is minimised, where terms are added to the loss; None for the loss alone."""
+    measures: Mapping[str, Tensor] = MappingProxyType({})
+    """Name -> (N,) float: terms of the loss, unweighted, and what else is measured of an image."""
 
 
 class Batch(NamedTuple):
@@ -46,16 +56,21 @@ class Batch(NamedTuple):
     positions: Tensor
     """(N,) int64 on the CPU, from 0: how many images are served before this one, in all epochs of
     training so far, or in this pass of held-out images. Masks of mode `uvcgan2` depend on it."""
+    teacher: Tensor | None = None
+    """(N, classes) float: the teacher's logits for the same images; None without a teacher."""
 
 
 class Reconstruction(nn.Module):
-    """Stage 1: restore the masked image; mean absolute error (Terentiev & Ivanenko 2024).
+    """Restore the masked image; mean absolute error (Terentiev & Ivanenko 2024).
 
     `loss_region="masked"` is the mean over all hidden pixels of a batch, as in SimMIM (arXiv
     2111.09886, section 3.4): an image with nothing hidden has no part in it.
     """
 
-    def __init__(self, recipe: PretrainRecipe, num_classes: int) -> None:
+    measures: tuple[str, ...] = ()
+    """Names of `Scores.measures`."""
+
+    def __init__(self, recipe: RestoreRecipe, num_classes: int) -> None:
         super().__init__()
         self.recipe = recipe
         self.network = build_generator(recipe.model, recipe.data.image_size, recipe.seed)
@@ -100,10 +115,12 @@ class Reconstruction(nn.Module):
 
 
 class Classification(nn.Module):
-    """Stage 2: name the class from the class token; cross-entropy (Terentiev & Ivanenko 2024)."""
+    """Name the class from the class token; cross-entropy (Terentiev & Ivanenko 2024), and terms."""
 
-    def __init__(self, recipe: FinetuneRecipe, num_classes: int) -> None:
+    def __init__(self, recipe: ClassifyRecipe, num_classes: int) -> None:
         super().__init__()
+        self.distillation = recipe.train.terms.distillation
+        self.measures = TAUGHT if self.distillation else ()
         size = recipe.data.image_size
         self.network = build_classifier(recipe.model, size, num_classes, recipe.seed)
 
@@ -111,39 +128,39 @@ class Classification(nn.Module):
         """Cross-entropy in nats of each image, and whether the most likely class is its own."""
         logits = self.network(batch.images).float()  # (N, classes)
         loss = functional.cross_entropy(logits, batch.labels, reduction="none")
-        return Scores(loss, logits.argmax(dim=1) == batch.labels)
+        scores = Scores(loss, logits.argmax(dim=1) == batch.labels)
+        if self.distillation is None or batch.teacher is None:
+            return scores
+        term = distillation(self.distillation, logits, batch.teacher)
+        weight = self.distillation.weight
+        measures = dict(zip(TAUGHT, (term, *_compared(logits, batch)), strict=True))
+        return scores._replace(total=(1 - weight) * loss + weight * term, measures=measures)
+
+
+def _compared(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Whether the teacher is right, and whether it names the class that the student names."""
+    assert batch.teacher is not None
+    answers = batch.teacher.argmax(dim=1)
+    return (answers == batch.labels).float(), (answers == logits.argmax(dim=1)).float()
 
 
 Objective = Reconstruction | Classification
 
 
 def build_objective(recipe: Recipe, num_classes: int) -> Objective:
-    """The objective of a recipe, on the CPU, its weights drawn from the recipe's seed.
-
-    Raises:
-        ValueError: the recipe is an old trial's, of a rule for the loss that is no longer used.
-    """
-    if isinstance(recipe, PretrainRecipe):
-        if recipe.loss_version != current_loss_version(recipe.train.loss_region):
-            raise ValueError(f"loss_version {recipe.loss_version} is no longer trained")
+    """The objective of a recipe, on the CPU, its weights drawn from the recipe's seed."""
+    if isinstance(recipe, RestoreRecipe):
         return Reconstruction(recipe, num_classes)
     return Classification(recipe, num_classes)
 
 
-def start_from_parent(objective: Objective, weights: Mapping[str, Tensor]) -> None:
-    """Load a pretrain trial's network, strictly by name; its learned colour is not taken over.
+def start_from(objective: Objective, weights: Mapping[str, Tensor]) -> None:
+    """Load another trial's network, strictly by name, but neither its head nor its learned colour.
+
+    Args:
+        weights: `state_dict()` of the other trial's objective.
 
     Raises:
         ValueError: names or shapes do not match; both sides are listed.
     """
-    load_parent_weights(objective.network, network_weights(weights))
-
-
-def network_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The network's share of an objective's weights, by the network's own names."""
-    prefix = "network."  # the attribute that every objective keeps its network in
-    return {
-        name.removeprefix(prefix): value.contiguous()
-        for name, value in weights.items()
-        if name.startswith(prefix)
-    }
+    load_trunk(objective.network, network_weights(weights))

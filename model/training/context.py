@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from model.augment.cache import AugmentedCache
+from model.config.recipe import Recipe
 from model.epoch_row import EpochRow
 
 
@@ -39,6 +40,15 @@ def on_cpu(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+@dataclass(frozen=True)
+class TrainedInput:
+    """Another trial that this one takes something from."""
+
+    recipe: Recipe
+    weights: dict[str, Tensor]
+    """`state_dict()` of its objective."""
+
+
 class TrainContext(Protocol):
     """Everything that `fit` asks of its surroundings."""
 
@@ -65,8 +75,8 @@ class TrainContext(Protocol):
     def resume(self) -> Checkpoint | None:
         """The trial's own latest checkpoint, if it has one."""
 
-    def parent_weights(self) -> dict[str, Tensor] | None:
-        """Weights of the trial's parent; None only for a trial that has no parent."""
+    def input(self, role: str) -> TrainedInput | None:
+        """The trial's input of a role, `weights` or `teacher`; None only where it has none."""
 
     def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
         """Keep an epoch; called on rank 0 alone.
@@ -88,7 +98,7 @@ class LocalContext:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     compiled: bool = False
     augmented: AugmentedCache = field(default_factory=AugmentedCache)
-    parent: dict[str, Tensor] | None = None
+    inputs: dict[str, TrainedInput] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
     rows: list[EpochRow] = field(default_factory=list)
 
@@ -96,9 +106,9 @@ class LocalContext:
         """A copy of the checkpoint that was last saved or given."""
         return copy.deepcopy(self.checkpoint)
 
-    def parent_weights(self) -> dict[str, Tensor] | None:
-        """The weights that were given."""
-        return self.parent
+    def input(self, role: str) -> TrainedInput | None:
+        """The input that was given."""
+        return self.inputs.get(role)
 
     def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
         """Append the row and keep a copy of the checkpoint."""

@@ -1,12 +1,21 @@
 """Sums of a pass over images, over all workers."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from model.objectives.objectives import Scores
 from model.training.batches import LocalBatch
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means over the images of one pass."""
+
+    loss: float
+    accuracy: float | None
+    """Share of images whose most likely class is their own; None where none is named."""
+    measures: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -20,21 +29,31 @@ class Totals:
     images: int
     bad_step: int | None
     """First step whose loss was not finite, from 0."""
+    measures: dict[str, float]
+    """Sums of `Scores.measures`."""
 
-    def means(self) -> dict[str, Any]:
-        """Mean loss and top-1 share."""
-        accuracy = None if self.correct is None else self.correct / self.images
-        return {"loss": self.loss / self.values, "accuracy": accuracy}
+    def means(self) -> Means:
+        """Mean loss, top-1 share and mean measures."""
+        return Means(
+            loss=self.loss / self.values,
+            accuracy=None if self.correct is None else self.correct / self.images,
+            measures={name: total / self.images for name, total in self.measures.items()},
+        )
 
 
 class RunningMetrics:
-    """Adds up scores on the device, so that the host waits once a pass and not once a step."""
+    """Adds up scores on the device, so that the host waits once a pass and not once a step.
+
+    Args:
+        measures: names of `Scores.measures`; a worker without images has to know them too.
+    """
 
     _NEVER = 2**62
 
-    def __init__(self, device: torch.device) -> None:
-        # loss, values, correct, images
-        self._sums = torch.zeros(4, dtype=torch.float64, device=device)
+    def __init__(self, device: torch.device, measures: tuple[str, ...] = ()) -> None:
+        self._measures = measures
+        # loss, values, correct, images, measures
+        self._sums = torch.zeros(4 + len(measures), dtype=torch.float64, device=device)
         self._bad_step = torch.full((), self._NEVER, dtype=torch.int64, device=device)
         self._has_classes = False
 
@@ -46,8 +65,9 @@ class RunningMetrics:
             step: optimiser steps before it, to name the first bad one.
         """
         loss = scores.loss.double().sum()
+        minimised = loss if scores.total is None else scores.total.double().sum()
         self._bad_step = torch.where(
-            loss.isfinite(), self._bad_step, self._bad_step.clamp(max=step)
+            minimised.isfinite(), self._bad_step, self._bad_step.clamp(max=step)
         )
         if not part.num_real:
             return
@@ -57,13 +77,15 @@ class RunningMetrics:
         if scores.correct is not None:
             self._has_classes = True
             self._sums[2] += scores.correct.sum()
+        for place, name in enumerate(self._measures, start=4):
+            self._sums[place] += scores.measures[name].sum()
 
     def reduce(self, world_size: int) -> Totals:
         """Add up over all workers; every worker gets the same totals."""
         if world_size > 1:
             torch.distributed.all_reduce(self._sums)
             torch.distributed.all_reduce(self._bad_step, op=torch.distributed.ReduceOp.MIN)
-        loss, values, correct, images = self._sums.tolist()
+        loss, values, correct, images, *measures = self._sums.tolist()
         bad_step = int(self._bad_step)
         return Totals(
             loss=loss,
@@ -71,4 +93,5 @@ class RunningMetrics:
             correct=correct if self._has_classes else None,
             images=int(images),
             bad_step=None if bad_step == self._NEVER else bad_step,
+            measures=dict(zip(self._measures, measures, strict=True)),
         )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import RestoreRecipe
 from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.store.naive_fills import HIDDEN_SHARE, NAIVE_FILLS
@@ -12,7 +12,7 @@ def save_missing_losses(plan: Plan, cache: Path) -> None:
     """Work out the fill losses of every finished pretraining that has none yet."""
     for key, trial in plan.graph.trials.items():
         recipe = trial.recipe
-        if not isinstance(recipe, PretrainRecipe):
+        if not isinstance(recipe, RestoreRecipe):
             continue
         done = plan.board.states[key] in (State.DONE, State.CACHED)
         region = recipe.train.loss_region
@@ -20,7 +20,7 @@ def save_missing_losses(plan: Plan, cache: Path) -> None:
             plan.ledger.save_naive_fill_losses(key, region, _losses(recipe, cache))
 
 
-def _losses(recipe: PretrainRecipe, cache: Path) -> dict[str, float]:
+def _losses(recipe: RestoreRecipe, cache: Path) -> dict[str, float]:
     # Torch, which a finished study does not need.
     from model.analysis.naive_fills import fill_losses_of_recipe
     from model.data.load import load

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from model.analysis.reconstructions import reconstructions
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import RestoreRecipe
 from orchestrator.plan.board import State
 from orchestrator.plan.plan import Plan
 from orchestrator.store.ledger import DamagedError, Ledger
@@ -25,7 +25,7 @@ def save_missing_pictures(plan: Plan, cache: Path) -> list[str]:
     reasons = []
     for key, trial in plan.graph.trials.items():
         done = plan.board.states[key] in (State.DONE, State.CACHED)
-        if done and trial.kind == "pretrain" and plan.ledger.samples(key) is None:
+        if done and trial.task == "restore" and plan.ledger.samples(key) is None:
             try:
                 plan.ledger.save_samples(key, _samples(trial, plan.ledger, cache))
             except DamagedError as error:
@@ -36,7 +36,7 @@ def save_missing_pictures(plan: Plan, cache: Path) -> list[str]:
 def _samples(trial: TrialSpec, ledger: Ledger, cache: Path) -> pa.Table:
     from model.data.load import load
 
-    assert isinstance(trial.recipe, PretrainRecipe)
+    assert isinstance(trial.recipe, RestoreRecipe)
     weights = ledger.weights(trial.key)
     pictures = reconstructions(trial.recipe, weights, load(trial.recipe.data, cache))
     try:

@@ -28,7 +28,7 @@ def explain(
 
     --json prints one object: study; cell; values (what the cell changes);
     numbers, each with table, title, seed, trial, metric, value, epoch, select;
-    trials, each with key, kind, parent, seed, cells, state, reason, epochs,
+    trials, each with key, task, stages, inputs, seed, cells, state, reason, epochs,
     epochs_done, restarts, started_at, finished_at, wall_seconds,
     train_seconds, fingerprint, provenance, differs, defaults, recipe.
     """

@@ -35,7 +35,7 @@ def plan(
     read, or a rate that climbs in its decay); asked and unique (numbers of
     trials); states (number of trials in each: cached is done, waiting would
     run); changed (lines on what an edit of the study changed); trials, each with
-    key, kind, parent, seed, epochs, state, reason, cells, and recipe with
+    key, task, stages, inputs, seed, epochs, state, reason, cells, and recipe with
     --recipes.
     """
     made = with_retries(make_plan(study, store, data, strict=False))
@@ -73,7 +73,7 @@ def _trial_table(made: Plan) -> Table:
         shown = "would run" if state is State.WAITING else str(state)
         train = trial.recipe.train
         table.add_row(
-            f"└ {key}" if trial.parent else key, str(trial.recipe.seed), str(train.epochs), shown,
+            f"└ {key}" if trial.inputs else key, str(trial.recipe.seed), str(train.epochs), shown,
             "; ".join(made.graph.names_of(key)),
         )  # fmt: skip
     return table

@@ -149,7 +149,7 @@ def _counted(number: int) -> str:
 
 
 def _as_json(name: str, inventory: Inventory) -> dict[str, Any]:
-    trials = [{"key": t.key, "kind": t.kind, **asdict(t)} for t in inventory.trials.values()]
+    trials = [{"key": t.key, "task": t.task, **asdict(t)} for t in inventory.trials.values()]
     return {
         "store": name,
         "studies": list(inventory.studies),

@@ -44,19 +44,19 @@ def most_on_one(nodes: list[Node], cpus_per_worker: int, trials: int) -> int | N
 
 
 def _probed(plan: Plan, waiting: list[str], most: int, cache: Path, console: Console) -> int:
-    """The number that is fastest for every kind of trial: one kind may need more memory."""
+    """The number that is fastest for every task: one may need more memory than another."""
     from orchestrator.cluster.gpu_sharing_probe import ProbeSettings, probe
 
     runtime = plan.study.runtime
-    kinds = {plan.graph.trials[key].kind: plan.graph.trials[key] for key in reversed(waiting)}
+    tasks = {plan.graph.trials[key].task: plan.graph.trials[key] for key in reversed(waiting)}
     resident = load(plan.study.data, cache).images.nbytes
     settings = ProbeSettings(runtime.cpus_per_worker, runtime.compile != "off", True, resident)
-    for kind, trial in kinds.items():
+    for task, trial in tasks.items():
         if most == 1:
             break
-        with console.status(f"measuring how many {kind} trials can share a GPU"):
+        with console.status(f"measuring how many {task} trials can share a GPU"):
             rates = probe(trial, most, settings)
         shown = ", ".join(f"{count}: {rate:,.0f} images/s" for count, rate in rates.items() if rate)
-        console.print(f"{kind} trials on one GPU: {shown or 'not measured'}", highlight=False)
+        console.print(f"{task} trials on one GPU: {shown or 'not measured'}", highlight=False)
         most = max(rates)
     return most

@@ -78,7 +78,7 @@ def _step(trial: TrialSpec, runtime: Runtime, kind: Kind, name: str, node: dict[
     task = _on(ray.remote(node_facts.few_steps), node, num_cpus=1, num_gpus=int(gpu))
     patience = _COMPILING_SECONDS if compiled else PATIENCE_SECONDS
     answer = _answer(task.remote(trial, gpu, compiled), patience)
-    what = f"a {trial.kind} step"
+    what = f"a {trial.task} step"
     if isinstance(answer, Failed):
         fix = "see the message; a smaller batch_size needs less memory; a busy cluster, wait"
         return Check(what, f"{name} ({kind})", str(answer), fix)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from model.config.training import FinetuneConfig, PretrainConfig
+from model.config.training import ClassifyConfig, RestoreConfig
 from model.errors import InputError
 from orchestrator.cluster.allotment import allot
 from orchestrator.cluster.connection import LOCAL, connected
@@ -17,14 +17,15 @@ from orchestrator.cluster.nodes import portable_path, room_of
 from orchestrator.doctor.checks import Check
 from orchestrator.plan.plan import make_plan
 from orchestrator.store.store import Store, StoreError
+from orchestrator.study.axes import Arm
 from orchestrator.study.graph import TrialSpec, build_graph
-from orchestrator.study.spec import Arm, StudySpec
+from orchestrator.study.spec import StudySpec
 
 # Without a study: the default network, at a batch that a laptop takes too.
 ANY_STUDY = StudySpec(
     name="doctor",
-    pretrain=PretrainConfig(batch_size=8),
-    finetune=FinetuneConfig(batch_size=8),
+    pretrain=RestoreConfig(batch_size=8),
+    finetune=ClassifyConfig(batch_size=8),
     baseline=False,
     arms=(Arm(name="any"),),
 )
@@ -36,7 +37,7 @@ class DoctorRequest:
 
     study: StudySpec
     trials: list[TrialSpec]
-    """One of each kind."""
+    """One of each task."""
     store: Store
     address: str
     cache: Path
@@ -57,8 +58,8 @@ def request_of(
         study, graph = plan.study, plan.graph
     else:
         study, graph = ANY_STUDY, build_graph(ANY_STUDY, expand_space(ANY_STUDY))
-    kinds = {trial.kind: trial for trial in reversed(graph.trials.values())}
-    trials = [kinds[kind] for kind in sorted(kinds, reverse=True)]  # a pretraining comes first
+    tasks = {trial.task: trial for trial in reversed(graph.trials.values())}
+    trials = [tasks[task] for task in sorted(tasks, reverse=True)]  # restoring comes first
     return DoctorRequest(study, trials, Store(store), address, cache)
 
 

@@ -9,14 +9,15 @@ from model.config.base import Config
 from model.config.images import TinyImageNet
 from model.config.network import ModelConfig
 from model.config.recipe import Recipe
-from model.config.training import FinetuneConfig, PretrainConfig
+from model.config.training import ClassifyConfig, RestoreConfig
 from orchestrator.plan.board import State, board_now
 from orchestrator.plan.plan import Plan
 from orchestrator.report.records.epoch_selection import chosen_rows
+from orchestrator.study.axes import Setting
 from orchestrator.study.dotted_paths import flatten
 from orchestrator.study.graph import CellTrials
 from orchestrator.study.lookup import find_cell
-from orchestrator.study.spec import Scalar, Table
+from orchestrator.study.tables import Table
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,10 @@ class Trial:
     """One trial and where it came from."""
 
     key: str
-    kind: str
-    parent: str | None
+    task: str
+    stages: tuple[str, ...]
+    inputs: dict[str, str]
+    """Role -> key."""
     seed: int
     cells: tuple[str, ...]
     """Every cell of the study that uses the trial."""
@@ -76,7 +79,7 @@ class Explanation:
 
     study: str
     cell: str
-    values: dict[str, Scalar]
+    values: dict[str, Setting]
     """Fields that the cell changes, by axis or path, and their values."""
     numbers: tuple[Number, ...]
     trials: tuple[Trial, ...]
@@ -108,7 +111,7 @@ def explain(plan: Plan, text: str) -> Explanation:
 def _numbers(plan: Plan, seeds: list[CellTrials]) -> Iterator[Number]:
     for table in plan.study.tables:
         for one in seeds:
-            if key := one.key(table.kind):
+            if key := one.trials.get(table.stage):
                 yield _number(plan, table, one.seed, key)
 
 
@@ -135,8 +138,9 @@ def _trial(plan: Plan, key: str) -> Trial:
     differs = [path for path in ours if path not in _NO_CHOICE and ours[path] != usual.get(path)]
     return Trial(
         key=key,
-        kind=spec.kind,
-        parent=spec.parent,
+        task=spec.task,
+        stages=tuple(plan.graph.stages_of(key)),
+        inputs=spec.inputs,
         seed=spec.recipe.seed,
         cells=tuple(plan.graph.names_of(key)),
         state=plan.board.states[key].value,
@@ -157,12 +161,12 @@ def _trial(plan: Plan, key: str) -> Trial:
 
 
 # What names a trial's images and draws, or what it is, rather than how it was trained.
-_NO_CHOICE = ("seed", "kind", "data.fingerprint")
+_NO_CHOICE = ("seed", "task", "data.fingerprint")
 
 
 def _defaults(recipe: Recipe) -> dict[str, Any]:
-    """The recipe of the same kind that nothing was said about: the paper's."""
-    train = PretrainConfig() if recipe.kind == "pretrain" else FinetuneConfig()
+    """The recipe of the same task that nothing was said about: the paper's."""
+    train = RestoreConfig() if recipe.task == "restore" else ClassifyConfig()
     data = TinyImageNet(source="tiny-imagenet", path=Path())
     parts: dict[str, Config] = {"data": data, "model": ModelConfig(), "train": train}
     return {name: part.model_dump(mode="json") for name, part in parts.items()}

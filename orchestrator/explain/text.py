@@ -86,8 +86,9 @@ def _notes(trials: list[Trial]) -> Iterator[Text]:
     for trial in trials:
         if trial.reason:
             yield Text(f"{trial.key}: {trial.reason}", style="red")
-        if trial.parent:
-            yield Text(f"{trial.key} started from {trial.parent}")
+        for role, key in trial.inputs.items():
+            did = "started from" if role == "weights" else f"has as {role}"
+            yield Text(f"{trial.key} {did} {key}")
         if len(trial.cells) > 1:
             yield Text(f"{trial.key} is used by {'; '.join(trial.cells)}")
 
@@ -120,14 +121,15 @@ def _origin(trial: Trial) -> Iterator[tuple[str, str]]:
 
 
 def _recipe(trials: tuple[Trial, ...]) -> RenderableType:
-    """One column a kind of trial: a cell's seeds differ in nothing but their seed."""
-    kinds = {trial.kind: trial for trial in reversed(trials)}
-    kinds = {kind: kinds[kind] for kind in ("pretrain", "finetune") if kind in kinds}
-    recipes = {kind: flatten(trial.recipe) for kind, trial in kinds.items()}
+    """One column a stage: a cell's seeds differ in nothing but their seed."""
+    stages: dict[str, Trial] = {}
+    for trial in trials:
+        stages.setdefault(", ".join(trial.stages), trial)
+    recipes = {stage: flatten(trial.recipe) for stage, trial in stages.items()}
     defaults: dict[str, Any] = {}
-    for trial in kinds.values():
+    for trial in stages.values():
         defaults |= trial.defaults
-    table = _table("field", *kinds, "default")
+    table = _table("field", *stages, "default")
     for path, default in defaults.items():
         shown = [_shown(recipe[path]) if path in recipe else "" for recipe in recipes.values()]
         table.add_row(path, *shown, _shown(default))

@@ -6,11 +6,11 @@ from pathlib import Path
 import safetensors.torch
 from torch import Tensor
 
-from model.config.recipe import PretrainRecipe, Recipe
+from model.config.recipe import Recipe, RestoreRecipe
 from model.data.cache import cached_class_names
 from model.errors import InputError
+from model.networks.transfer import network_weights
 from model.networks.uvcgan2 import Classifier, Generator
-from model.objectives.objectives import network_weights
 from model.pretrained import CONFIG_FILE, PROGRAM_FILE, WEIGHTS_FILE, ExportConfig, build
 from orchestrator.export.model_card import card
 from orchestrator.export.program import save_program
@@ -68,12 +68,12 @@ def _network(config: ExportConfig, weights: Mapping[str, Tensor]) -> Generator |
 def export_config(recipe: Recipe, weights: Mapping[str, Tensor], cache: Path) -> ExportConfig:
     """Everything that a loader must know about a trial."""
     shared = {
-        "kind": recipe.kind,
+        "task": recipe.task,
         "image_size": recipe.data.image_size,
         "model": recipe.model,
         "precision": recipe.train.precision,
     }
-    if isinstance(recipe, PretrainRecipe):
+    if isinstance(recipe, RestoreRecipe):
         colour = tuple(weights["colour"].tolist()) if "colour" in weights else None
         return ExportConfig(**shared, mask=recipe.train.mask, mask_colour=colour)
     names = getattr(recipe.data, "classes", None)

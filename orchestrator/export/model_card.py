@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from model.config.images import DataConfig
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import RestoreRecipe
 from model.epoch_row import EpochRow
 from model.pretrained import PROGRAM_FILE, ExportConfig
 from orchestrator.export.snippets import snippet, torch_snippet
@@ -37,7 +37,7 @@ def card(ledger: Ledger, key: str, config: ExportConfig) -> str:
     """The card of a trial that is done, as Markdown; names no machine, user or path."""
     spec, outcome, rows = ledger.spec(key), ledger.outcome(key), ledger.rows(key)
     assert outcome is not None and rows, key
-    region = spec.recipe.train.loss_region if isinstance(spec.recipe, PretrainRecipe) else "all"
+    region = spec.recipe.train.loss_region if isinstance(spec.recipe, RestoreRecipe) else "all"
     fills = ledger.naive_fill_losses(key, region)
     largest = outcome.provenance.get("largest_class_share")
     parts = [
@@ -56,7 +56,7 @@ def card(ledger: Ledger, key: str, config: ExportConfig) -> str:
 
 
 def _head(spec: TrialSpec, last: EpochRow) -> dict[str, Any]:
-    classifies = spec.kind == "finetune"
+    classifies = spec.task == "classify"
     task = "image-classification" if classifies else "image-to-image"
     source = spec.recipe.data.source
     name = f"Loss on validation images ({spec.recipe.loss_definition})"
@@ -89,10 +89,12 @@ def _what(spec: TrialSpec, config: ExportConfig) -> str:
         "The reduced UVCGANv2 generator of Terentiev & Ivanenko (2024), a U-Net around a vision "
         "transformer"
     )
-    if spec.kind == "pretrain":
+    if spec.task == "restore":
         return f"{network}, trained to restore masked images."
-    start = f"the masked-image pretraining `{spec.parent}`" if spec.parent else "fresh weights"
-    return f"{network}, finetuned from {start} to distinguish {config.num_classes} classes."
+    source, teacher = spec.inputs.get("weights"), spec.inputs.get("teacher")
+    start = f"the weights of `{source}`" if source else "fresh weights"
+    taught = f" by what `{teacher}` answers and" if teacher else ""
+    return f"{network}, trained from {start}{taught} to tell {config.num_classes} classes apart."
 
 
 def _input(config: ExportConfig) -> str:
@@ -143,11 +145,11 @@ def _recipes(ledger: Ledger, spec: TrialSpec) -> str:
     # The path of the images stays private.
     own = spec.recipe.public()
     text = f"```yaml\n{to_yaml(own)}```"
-    if spec.parent is None:
-        return text
-    parents = ledger.spec(spec.parent).recipe.model_dump(mode="json", include={"train"})
-    before = f"Its pretraining `{spec.parent}` had the same seed, images and network"
-    return f"{text}\n\n{before}, and was trained as follows:\n\n```yaml\n{to_yaml(parents)}```"
+    for role, key in spec.inputs.items():
+        whose = "The weights it started from are" if role == "weights" else f"Its {role} is"
+        recipe = to_yaml(ledger.spec(key).recipe.public())
+        text += f"\n\n{whose} `{key}`:\n\n```yaml\n{recipe}```"
+    return text
 
 
 def _origin(spec: TrialSpec, outcome: Outcome, attempts: int) -> str:
@@ -159,7 +161,7 @@ def _origin(spec: TrialSpec, outcome: Outcome, attempts: int) -> str:
         ("what", "value"),
         [
             ("trial", spec.key),
-            ("started from", spec.parent),
+            *((role, key) for role, key in spec.inputs.items()),
             ("commit of maskgrid", f"{commit}{changed}" if commit else None),
             ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
             ("processor", origin.get("cpu")),
@@ -174,7 +176,7 @@ def _origin(spec: TrialSpec, outcome: Outcome, attempts: int) -> str:
 
 
 def _limits(config: ExportConfig) -> str:
-    if config.kind == "pretrain":
+    if config.task == "restore":
         only = "It restores what masks of its own kind hide; no other damage was tested."
     else:
         only = f"It answers with one of its {config.num_classes} classes whatever an image shows."

@@ -15,7 +15,7 @@ def snippet(config: ExportConfig) -> str:
         "# Or paths of image files, or images that Pillow has opened, of any sizes.",
         "pictures = torch.randint(0, 256, (2, 3, 90, 121), dtype=torch.uint8)",
     ]
-    if config.kind == "pretrain":
+    if config.task == "restore":
         lines += [
             f"images = trained.preprocess(pictures)  # (2, 3, {side}, {side}) in [0, 1]",
             "masked, shown = trained.masked(images)  # as in training",
@@ -31,7 +31,7 @@ def snippet(config: ExportConfig) -> str:
 def torch_snippet(config: ExportConfig) -> str:
     """The lines that do so without a package of ours, run in the folder itself."""
     side = config.image_size
-    what = "logits" if config.kind == "finetune" else "the image restored; hide what it is to guess"
+    what = "logits" if config.task == "classify" else "the image restored; hide what it is to guess"
     return f"""import numpy
 import torch
 from PIL import Image

@@ -26,8 +26,8 @@ def plan_json(plan: Plan, recipes: bool = False) -> dict[str, Any]:
 def progress_json(plan: Plan, board: Board) -> dict[str, Any]:
     """The study as one object: `study`, `states` (how many of each) and `trials` in order.
 
-    Each trial has `key`, `kind`, `parent`, `seed`, `cells`, `state`, `reason`, `epochs`,
-    `epochs_done` and the losses and accuracies of its last epoch.
+    Each trial has `key`, `task`, `stages`, `inputs` (role to key), `seed`, `cells`, `state`,
+    `reason`, `epochs`, `epochs_done` and the losses and accuracies of its last epoch.
     """
     states = [str(state) for state in board.states.values()]
     return {
@@ -53,8 +53,9 @@ def _trial(plan: Plan, board: Board, key: str) -> dict[str, Any]:
     spec = plan.graph.trials[key]
     return {
         "key": key,
-        "kind": spec.kind,
-        "parent": spec.parent,
+        "task": spec.task,
+        "stages": plan.graph.stages_of(key),
+        "inputs": spec.inputs,
         "seed": spec.recipe.seed,
         "epochs": spec.recipe.train.epochs,
         "state": board.states[key].value,

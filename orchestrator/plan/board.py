@@ -9,7 +9,7 @@ from orchestrator.store.ledger import Ledger
 from orchestrator.study.graph import TrialGraph
 
 
-# waiting -> running -> done | failed ; waiting -> skipped when a parent failed or was skipped ;
+# waiting -> running -> done | failed ; waiting -> skipped when an input failed or was skipped ;
 # cached is what was found done before this run began
 class State(StrEnum):
     WAITING = "waiting"
@@ -52,8 +52,8 @@ class Board:
         self._running: set[str] = set()
         self._children: dict[str, list[str]] = defaultdict(list)
         for trial in graph.trials.values():
-            for parent in trial.parents:
-                self._children[parent].append(trial.key)
+            for source in set(trial.inputs.values()):
+                self._children[source].append(trial.key)
         for key in done:
             self._set(key, found)
         for key in self.failures:
@@ -61,7 +61,7 @@ class Board:
             self._skip_below(key)
         self._missing = {key: self._count_missing(key) for key in graph.trials}
         self._depths = _depths(graph)
-        # Deepest first: a ready child goes before a new parent, so that cells are completed early
+        # Deepest first: a ready child goes before a new input, so that cells are completed early
         # and a table with gaps is useful before the study ends.
         self._ready: dict[int, OrderedDict[str, None]] = {
             depth: OrderedDict() for depth in sorted(set(self._depths.values()), reverse=True)
@@ -116,8 +116,12 @@ class Board:
         if self.states[key] is not State.SKIPPED:
             return self.failures.get(key)
         lost = (State.FAILED, State.SKIPPED)
-        parents = self.graph.trials[key].parents
-        return f"its parent {next(p for p in parents if self.states[p] in lost)} failed"
+        inputs = self.graph.trials[key].inputs
+        role, source = next((r, k) for r, k in inputs.items() if self.states[k] in lost)
+        while self.states[source] is State.SKIPPED:  # the trial at fault is further up
+            above = self.graph.trials[source].inputs.values()
+            source = next(k for k in above if self.states[k] in lost)
+        return f"its {role} input needs {source}, which failed"
 
     @property
     def running(self) -> list[str]:
@@ -145,8 +149,8 @@ class Board:
         (self._running.add if state is State.RUNNING else self._running.discard)(key)
 
     def _count_missing(self, key: str) -> int:
-        parents = self.graph.trials[key].parents
-        return sum(self.states[parent] not in _FINISHED for parent in parents)
+        sources = set(self.graph.trials[key].inputs.values())
+        return sum(self.states[source] not in _FINISHED for source in sources)
 
     def _queue_if_ready(self, key: str) -> None:
         if self.states[key] is State.WAITING and not self._missing[key]:
@@ -160,10 +164,10 @@ class Board:
 
 
 def _depths(graph: TrialGraph) -> dict[str, int]:
-    """Generations above each trial; a graph names parents before their children."""
+    """Generations above each trial; a graph names inputs before what they go into."""
     depths: dict[str, int] = {}
     for key, trial in graph.trials.items():
-        depths[key] = max((depths[parent] + 1 for parent in trial.parents), default=0)
+        depths[key] = max((depths[source] + 1 for source in trial.inputs.values()), default=0)
     return depths
 
 

@@ -83,7 +83,7 @@ def changed_fields(
         if stage not in old or stage not in new:
             changes[stage] = Change(stage, _text(stage in old), _text(stage in new))
             continue
-        before, now = _fields(old[stage].recipe), _fields(new[stage].recipe)
+        before, now = _fields(stage, old[stage].recipe), _fields(stage, new[stage].recipe)
         for path in dict.fromkeys([*before, *now]):
             values = before.get(path, "not there"), now.get(path, "not there")
             if values[0] != values[1]:
@@ -164,8 +164,8 @@ def _trial_lines(plan: Plan, label: str, old: StudyRecord, new: StudyRecord) -> 
         stored = sum(plan.board.states[key] is State.CACHED for key in added)
         what = "new trial" if len(added) == 1 else "new trials"
         yield f"{len(added)} {what}: {len(added) - stored} to train, {stored} in the store already"
-    if plan.lost_parents:
-        yield f"trained again, since the weights are gone: {listed(plan.lost_parents, _MOST_NAMED)}"
+    if plan.lost_inputs:
+        yield f"trained again, since the weights are gone: {listed(plan.lost_inputs, _MOST_NAMED)}"
     if unused := _unused(plan.ledger.store, label, old.trials.keys() - new.trials.keys()):
         what = "trial stays" if unused == 1 else "trials stay"
         yield f"{unused} {what} in the store, unused: see `maskgrid store list`"
@@ -189,12 +189,11 @@ def _by_name(record: StudyRecord) -> CellsByName:
     return dict(cells)
 
 
-def _fields(recipe: dict[str, Any]) -> dict[str, str]:
+def _fields(stage: str, recipe: dict[str, Any]) -> dict[str, str]:
     """A recipe's values by dotted path as a study file spells it."""
-    named = {recipe["kind"] if name == "train" else name: recipe[name] for name in recipe}
-    return {
-        path: _text(value) for path, value in flatten(named).items() if path not in ("kind", "seed")
-    }
+    named = {stage if name == "train" else name: recipe[name] for name in recipe}
+    no_choice = ("kind", "task", "seed")  # `kind` in what was recorded before there were tasks
+    return {path: _text(v) for path, v in flatten(named).items() if path not in no_choice}
 
 
 def _text(value: Any) -> str:

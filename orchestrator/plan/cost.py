@@ -1,6 +1,6 @@
 """Cost of a study: hours, GPU-hours and disk, from what trials like its own took before.
 
-A trial is like another if kind, network, images, batch, precision and workers are the same: then an
+A trial is like another if task, network, images, batch, precision and workers are the same: then an
 epoch takes it as long. What nothing like it was ever trained is said to be unknown, not guessed.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import InputError
-from orchestrator.plan.board import State
+from orchestrator.plan.board import Board, State
 from orchestrator.plan.plan import Plan
 from orchestrator.store.ledger import DamagedError, Ledger
 from orchestrator.store.paths import Paths
@@ -132,21 +132,21 @@ def refuse_above(found: Estimate, max_gpu_hours: float | None) -> None:
 
 
 def makespan(graph: TrialGraph, seconds: dict[str, float], at_once: int) -> float:
-    """Seconds until the last trial ends, each started as soon as there is a place and its parent
-    is done; children first, as the searcher offers them."""
-    children: dict[str | None, list[str]] = {}
-    for key, trial in graph.trials.items():
-        if key in seconds:
-            parent = trial.parent if trial.parent in seconds else None
-            children.setdefault(parent, []).append(key)
-    ready, at_work, now = list(children.get(None, [])), list[tuple[float, str]](), 0.0
-    while ready or at_work:
-        while ready and len(at_work) < at_once:
-            key = ready.pop(0)
-            heapq.heappush(at_work, (now + seconds[key], key))
-        now, ended = heapq.heappop(at_work)
-        ready = children.get(ended, []) + ready
-    return now
+    """Seconds until the last trial ends, each started as soon as there is a place and its inputs
+    are done; deepest first, as the searcher offers them.
+
+    Args:
+        seconds: of each trial that is to be trained.
+    """
+    done = [key for key in graph.trials if key not in seconds]
+    board, running, now = Board(graph, done), list[tuple[float, str]](), 0.0
+    while True:
+        while len(running) < at_once and (key := board.next_ready()):
+            heapq.heappush(running, (now + seconds[key], key))
+        if not running:
+            return now
+        now, ended = heapq.heappop(running)
+        board.finish(ended)
 
 
 def _seconds(plan: Plan, key: str, cost: Measured) -> float:
@@ -159,7 +159,7 @@ def _like(trial: TrialSpec) -> str:
     """Equal for trials whose epochs take equally long."""
     recipe = trial.recipe
     parts: Iterable[Any] = (
-        recipe.kind, recipe.model.model_dump(), recipe.data.model_dump(exclude={"path"}),
+        recipe.task, recipe.model.model_dump(), recipe.data.model_dump(exclude={"path"}),
         recipe.train.batch_size, recipe.train.precision, recipe.train.augment.model_dump(),
     )  # fmt: skip
     return repr(list(parts))

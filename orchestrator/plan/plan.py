@@ -8,9 +8,8 @@ from pathlib import Path
 
 from model.config.images import DataConfig
 from model.config.recipe import remarks
-from model.data.load import survey
-from model.errors import InputError
 from orchestrator.plan.board import Board, State, board_of
+from orchestrator.plan.images import located, with_images
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
 from orchestrator.store.study_registry import Slot, record_of, slot_for
@@ -41,7 +40,7 @@ class Plan:
     @property
     def asked(self) -> int:
         """Trials that the cells ask for, before equal ones become one."""
-        return sum(2 if cell.pretrain else 1 for cell in self.graph.cells)
+        return sum(len(cell.keys) for cell in self.graph.cells)
 
     @property
     def data_to_train_on(self) -> list[DataConfig]:
@@ -51,7 +50,7 @@ class Plan:
         return list({repr(data): data for data in asked}.values())
 
     @property
-    def lost_parents(self) -> list[str]:
+    def lost_inputs(self) -> list[str]:
         """Trials that were done and are trained again, for a child that needs their weights."""
         return [key for key, outcome in self.again.items() if outcome.state == "done"]
 
@@ -95,7 +94,7 @@ def make_plan(
         expand_space,  # Ray: not needed to say that a study is wrong
     )
 
-    study, notes, warning = _with_images(_located(read_study(path, data)), strict)
+    study, notes, warning = with_images(located(read_study(path, data)), strict)
     graph = build_graph(study, expand_space(study))
     ledger = Ledger(Store(store))
     ledger.store.check(existing)
@@ -113,7 +112,7 @@ def _remarks(graph: TrialGraph) -> Iterator[str]:
 def with_retries(plan: Plan, retry_failed: bool = False) -> Plan:
     """The plan as `run` takes it: with the trials that ended and have to be trained again.
 
-    Those are failures that the moment was to blame for, and parents whose weights a trial that is
+    Those are failures that the moment was to blame for, and inputs whose weights a trial that is
     not done needs but the store has lost.
 
     Args:
@@ -122,36 +121,26 @@ def with_retries(plan: Plan, retry_failed: bool = False) -> Plan:
     failed = {key: plan.ledger.outcome(key) for key in plan.board.failures}
     ended = {key: outcome for key, outcome in failed.items() if outcome}
     again = {key: how for key, how in ended.items() if retry_failed or not how.final}
-    again |= _lost_parents(plan, again)
+    again |= _lost_inputs(plan, again)
     done = [key for key, state in plan.board.states.items() if state is State.CACHED]
     left = {key: why for key, why in plan.board.failures.items() if key not in again}
     board = Board(plan.graph, [key for key in done if key not in again], left)
     return replace(plan, board=board, again=again)
 
 
-def _lost_parents(plan: Plan, again: Iterable[str]) -> dict[str, Outcome]:
+def _lost_inputs(plan: Plan, again: Iterable[str]) -> dict[str, Outcome]:
+    """Finished trials without weights that trials to be trained need, and those need in turn."""
     states, trials = plan.board.states, plan.graph.trials
-    wanted = [key for key, state in states.items() if state is State.WAITING]
-    parents = dict.fromkeys(trials[key].parent for key in [*wanted, *again])
-    cached = [key for key in parents if key and states[key] is State.CACHED]
-    lost = {key: plan.ledger.outcome(key) for key in cached if not plan.ledger.has_weights(key)}
-    return {key: outcome for key, outcome in lost.items() if outcome}
-
-
-def _located(study: StudySpec) -> StudySpec:
-    """The study with the full path of its images: workers have another current folder."""
-    if study.data.source == "synthetic":
-        return study
-    path = study.data.path.expanduser().absolute()
-    return study.model_copy(update={"data": study.data.model_copy(update={"path": path})})
-
-
-def _with_images(study: StudySpec, strict: bool) -> tuple[StudySpec, tuple[str, ...], str | None]:
-    """The study with its images' fingerprint, notes on them, and why its keys are provisional."""
-    try:
-        data, notes = survey(study.data)
-        return study.model_copy(update={"data": data}), notes, None
-    except InputError as error:
-        if strict or study.data.source == "synthetic" or study.data.path.exists():
-            raise
-        return study, (), str(error)
+    wanted = [key for key, state in states.items() if state is State.WAITING] + [*again]
+    lost: dict[str, Outcome] = {}
+    seen: set[str] = set()
+    while wanted:
+        for source in trials[wanted.pop()].inputs.values():
+            if source in seen or states[source] is not State.CACHED:
+                continue
+            seen.add(source)
+            outcome = plan.ledger.outcome(source)
+            if outcome and not plan.ledger.has_weights(source):
+                lost[source] = outcome
+                wanted.append(source)
+    return lost

@@ -1,7 +1,7 @@
 """Causes of a trial's failure, in the words of the study."""
 
 from model.errors import InputError
-from model.training.fit import Diverged
+from model.training.trainer import Diverged
 from orchestrator.store import provenance
 from orchestrator.store.ledger import DamagedError, Ledger, Outcome
 from orchestrator.store.store import StoreError

@@ -55,7 +55,7 @@ class StudyJob(BaseModel):
         """The job of one trial.
 
         Args:
-            columns: as Tune is given them: `trial_key`, `kind`, `cell`, `seed`, values of axes.
+            columns: as Tune is given them: `trial_key`, `stage`, `cell`, `seed`, values of axes.
         """
         name = f"{self.study}-{readable_name(columns)}"
         return TrialJob(**dict(self), trial_key=columns["trial_key"], run_name=name)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from model.augment.cache import AugmentedCache
 from model.epoch_row import EpochRow
 from model.errors import InputError
-from model.training.context import Checkpoint
+from model.training.context import Checkpoint, TrainedInput
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger
 from orchestrator.study.graph import TrialSpec
@@ -114,15 +113,17 @@ class LedgerContext:
         """The trial's newest undamaged checkpoint."""
         return self.saved.checkpoint
 
-    def parent_weights(self) -> dict[str, Tensor] | None:
-        """The parent's final weights; a declared parent that is not there is an error.
+    def input(self, role: str) -> TrainedInput | None:
+        """An input's recipe and final weights; a declared one that is not there is an error.
 
         Raises:
-            DamagedError: the parent is not done, or its weights are missing or changed.
+            DamagedError: the input is not done, or its weights are missing or changed.
         """
-        if self.trial.parent is None:
+        key = self.trial.inputs.get(role)
+        if key is None:
             return None
-        return safetensors.torch.load(self.ledger.weights(self.trial.parent))
+        weights = safetensors.torch.load(self.ledger.weights(key))
+        return TrainedInput(self.ledger.spec(key).recipe, weights)
 
     def save(self, row: EpochRow, checkpoint: Checkpoint) -> None:
         """Write the rows so far and the checkpoint, while training goes on.

@@ -73,7 +73,7 @@ class Progress:
         return sum(done for done, _ in each), sum(total for _, total in each)
 
     def seconds_left(self) -> float:
-        """Epochs to come times what an epoch of their kind took, over the trials at once.
+        """Epochs to come times what an epoch of their task took, over the trials at once.
 
         0 if nothing is left, or nothing is known yet.
         """
@@ -81,21 +81,21 @@ class Progress:
         if not seconds:
             return 0.0
         overall = statistics.fmean(value for values in seconds.values() for value in values)
-        means = {kind: statistics.fmean(values) for kind, values in seconds.items()}
+        means = {task: statistics.fmean(values) for task, values in seconds.items()}
         left = 0.0
         for key, state in self.states.items():
             if state in OPEN:
                 done, total = self.epochs_of(key)
-                left += (total - done) * means.get(self.board.graph.trials[key].kind, overall)
+                left += (total - done) * means.get(self.board.graph.trials[key].task, overall)
         return left / self._concurrent
 
     def _epoch_seconds(self) -> dict[str, list[float]]:
-        """Seconds of every epoch on record, by kind of trial."""
+        """Seconds of every epoch on record, by task."""
         seconds: dict[str, list[float]] = defaultdict(list)
         for key, rows in self._rows.items():
             if rows:
-                kind = self.board.graph.trials[key].kind
-                seconds[kind] += [row.train_seconds + row.eval_seconds for row in rows]
+                task = self.board.graph.trials[key].task
+                seconds[task] += [row.train_seconds + row.eval_seconds for row in rows]
         return seconds
 
     def latest(self, key: str) -> str:

@@ -1,4 +1,4 @@
-"""Ray Tune's side of the trial graph: a searcher that offers each trial once its parent is done."""
+"""Ray Tune's side of the trial graph: a searcher that offers trials whose inputs are done."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ class PendingFirstScheduler(FIFOScheduler):
 
 
 class GraphSearcher(Searcher):
-    """Offers the trials of a graph, each once its parent is done.
+    """Offers the trials of a graph, each once its inputs are done.
 
     It keeps nothing: the board is rebuilt from the ledger at every start, and whether a trial ended
     well is read from the ledger, never from what Tune says.

@@ -4,26 +4,27 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.study.spec import ALIASES
+from orchestrator.study.axes import ALIASES
 
 _LONGEST = 80
-_NO_AXES = {"trial_key", "kind", "cell", "seed"}
+_NO_AXES = {"trial_key", "stage", "cell", "seed"}
 
 
 def readable_name(trial: Mapping[str, Any]) -> str:
-    """`pretrain-4x4-20pct-s0-1a2b3c4d5e6f`: kind, cell, seed and the key's hash.
+    """`pretrain-4x4-20pct-s0-1a2b3c4d5e6f`: stage, cell, seed and the key's hash.
 
     Args:
-        trial: as Tune is given it: `trial_key`, `kind`, `cell`, `seed` and the axes' values.
+        trial: as Tune is given it: `trial_key`, `stage`, `cell`, `seed` and the axes' values.
     """
     key = str(trial["trial_key"])
-    kind, _, digits = key.rpartition("-")
+    task, _, digits = key.rpartition("-")
     axes = {name: value for name, value in trial.items() if name not in _NO_AXES}
     cell = "-".join(_axis(name, value) for name, value in axes.items())
     # An arm is known by its name, not by what it sets.
     if not {"patch_size", "mask_ratio"} & axes.keys():
         cell = str(trial.get("cell", "")) or cell
-    parts = [kind, _slug(cell)[:_LONGEST].strip("-"), f"s{trial.get('seed', 0)}", digits]
+    stage, seed = str(trial.get("stage", task)), f"s{trial.get('seed', 0)}"
+    parts = [stage, _slug(cell)[:_LONGEST].strip("-"), seed, digits]
     return "-".join(part for part in parts if part)
 
 

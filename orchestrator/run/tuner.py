@@ -1,5 +1,6 @@
 """One Tune run over the trial graph."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger
 from orchestrator.store.paths import Paths
 from orchestrator.store.store import StoreError
+from orchestrator.study.axes import Scalar, Setting
 from orchestrator.study.spec import StudySpec
 
 # The trial's actor only waits for its workers: it sits on the head, next to the Train controller,
@@ -94,11 +96,17 @@ def _tuner(study: StudySpec, ledger: Ledger, job: StudyJob, searcher: GraphSearc
 def tune_columns(study: StudySpec, board: Board) -> dict[str, dict[str, Any]]:
     """Columns of Tune's tables for each trial, besides its key: the values of its first cell."""
     columns: dict[str, dict[str, Any]] = {}
-    for key, trial in board.graph.trials.items():
+    for key in board.graph.trials:
         first = board.graph.cells_of(key)[0]
-        names = {"kind": trial.kind, "cell": first.cell.name, "seed": first.seed}
-        columns[key] = {**names, **first.cell.values}
+        stage = board.graph.stages_of(key)[0]
+        names = {"stage": stage, "cell": first.cell.name, "seed": first.seed}
+        values = {axis: _column(value) for axis, value in first.cell.values.items()}
+        columns[key] = {**names, **values}
     return columns
+
+
+def _column(value: Setting) -> Scalar:
+    return json.dumps(value) if isinstance(value, dict) else value
 
 
 def _trial_name(trial: Any) -> str:

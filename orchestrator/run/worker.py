@@ -17,12 +17,14 @@ import torch
 from model.data.image_set import ImageSet
 from model.data.load import load
 from model.training.compilation import status
-from model.training.fit import Diverged, NothingHidden, fit
+from model.training.fit import fit
+from model.training.trainer import Diverged, NothingHidden
 from orchestrator.run.failures import outcome_of
 from orchestrator.run.job import TrialJob
 from orchestrator.run.ledger_context import LedgerContext, Ranks
 from orchestrator.run.placement_groups import current_group_id
 from orchestrator.store import provenance
+from orchestrator.store.ledger import Ledger
 from orchestrator.study.graph import TrialSpec
 
 # The recipe is to blame, and every rank sees it alike: to train again would end the same way. Any
@@ -73,15 +75,22 @@ def train_trial(context: LedgerContext, job: TrialJob) -> None:
         ledger.begin_attempt(trial.key, _attempt(context))
     try:
         images = _images(trial, job)
-        weights = fit(trial.recipe, images, context)
+        trained = fit(trial.recipe, images, context)
     except FINAL_ERRORS as error:
         if context.rank == 0:
             ledger.fail(trial.key, outcome_of(ledger, trial.key, error, final=True))
         return
     if context.rank == 0:
-        origin = {**job.provenance, **_hardware(context), **_validation(images)}
+        origin = {
+            **job.provenance,
+            **_hardware(context),
+            **_validation(images),
+            "inputs": _input_sums(trial, ledger),
+        }
+        if trained.answers:
+            ledger.save_answers(trial.key, trained.answers)
         done = outcome_of(ledger, trial.key).model_copy(update={"provenance": origin})
-        ledger.finish(trial.key, safetensors.torch.save(weights), done)
+        ledger.finish(trial.key, safetensors.torch.save(trained.weights), done)
 
 
 def _attempt(context: LedgerContext) -> dict[str, Any]:
@@ -106,6 +115,12 @@ def _validation(images: ImageSet) -> dict[str, Any]:
         "num_classes": len(images.class_names),
         "largest_class_share": images.largest_class_share,
     }
+
+
+def _input_sums(trial: TrialSpec, ledger: Ledger) -> dict[str, str | None]:
+    """Role -> checksum of the weights that it was trained from."""
+    ends = {role: ledger.outcome(key) for role, key in trial.inputs.items()}
+    return {role: end.weights_sha256 if end else None for role, end in ends.items()}
 
 
 def _hardware(context: LedgerContext) -> dict[str, Any]:

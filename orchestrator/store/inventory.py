@@ -31,8 +31,8 @@ class StoredTrial:
     """Labels of the studies that asked for it when they last ran."""
 
     @property
-    def kind(self) -> str:
-        """`pretrain` or `finetune`."""
+    def task(self) -> str:
+        """`restore` or `classify`; of older trials `pretrain` or `finetune`."""
         return self.key.partition("-")[0]
 
 

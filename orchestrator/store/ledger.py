@@ -11,10 +11,12 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import Field, ValidationError
 
+from model.answers import Answers
 from model.config.base import Config
 from model.epoch_row import EpochRow
 from model.errors import InputError
 from orchestrator.store import schemas
+from orchestrator.store.answers import answers_from_parquet, answers_to_parquet
 from orchestrator.store.checkpoints import (
     SavedCheckpoint,
     checkpoints_of,
@@ -167,6 +169,15 @@ class Ledger:
     def save_samples(self, key: str, samples: pa.Table) -> None:
         """Keep a pretrain trial's pictures, as `schemas.SAMPLES`."""
         self.store.write(Paths.samples(key), schemas.to_parquet(samples))
+
+    def save_answers(self, key: str, answers: Answers) -> None:
+        """Keep a classifier's answers; nothing once the trial is done, as in `save_epoch`."""
+        if not self._is_done(key):
+            self.store.write(Paths.answers(key), answers_to_parquet(key, answers))
+
+    def answers(self, key: str) -> pa.Table | None:
+        """A classifier's answers as `schemas.ANSWERS`; None where none can be read."""
+        return answers_from_parquet(self.store.read(Paths.answers(key)))
 
     def peek_rows(self, key: str) -> list[EpochRow]:
         """As `rows`, for those who only show them: none where they cannot be read just now."""

@@ -62,6 +62,11 @@ class Paths:
         return f"{cls.trial(key)}/samples.parquet"
 
     @classmethod
+    def answers(cls, key: str) -> str:
+        """The answers of a finished classifier to its validation images."""
+        return f"{cls.trial(key)}/answers.parquet"
+
+    @classmethod
     def attempts(cls, key: str) -> str:
         """Folder with one small file for every time the trial was started."""
         return f"{cls.trial(key)}/attempts"
@@ -149,7 +154,7 @@ DELETION_ORDER = (
     r"spec\.json",
     r"checkpoints/\d+\.json",
     r"checkpoints/\d+\.(safetensors|pt)",
-    r"(weights\.safetensors|epochs\.parquet|samples\.parquet|yardsticks\.json)",
+    r"(weights\.safetensors|(epochs|samples|answers)\.parquet|yardsticks\.json)",
     r"attempts/\d+\.json",
     r"lease/\d+(\.\w+)?\.json",
 )

@@ -27,7 +27,10 @@ def drop_weights(ledger: Ledger, studies: Iterable[StudyRecord], keys: Iterable[
 
 def weights_to_keep(study: StudyRecord, done: Callable[[str], bool]) -> set[str]:
     """Trials whose weights a study wants to stay: by its policy, or for a child not done yet."""
-    parents = {key: trial.parent for key, trial in study.trials.items() if trial.parent}
-    waited_for = {parent for key, parent in parents.items() if not done(key)}
-    by_policy = {"all": study.trials, "parents": parents.values(), "none": ()}
-    return waited_for.union(by_policy[study.keep_weights])
+    waited_for: set[str] = set()
+    inputs: set[str] = set()
+    for key, trial in study.trials.items():
+        inputs |= set(trial.inputs.values())
+        waited_for |= set() if done(key) else set(trial.inputs.values())
+    by_policy = {"all": set(study.trials), "parents": inputs, "none": set[str]()}
+    return waited_for | by_policy[study.keep_weights]

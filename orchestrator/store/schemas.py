@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 
 from model.epoch_row import EpochRow
 from model.errors import InputError
+from orchestrator.store.old_records import upgraded
 
 # Raise it when a column changes its meaning or goes away; adding one does not need it.
-VERSION = 1
+VERSION = 2
 
 
 def column(name: str, kind: pa.DataType, unit: str, *, null: bool = False) -> pa.Field:
@@ -40,13 +41,14 @@ EPOCHS = _schema(
     column("train_images", pa.int64(), "images"),
     column("train_seconds", pa.float64(), "s"),
     column("eval_seconds", pa.float64(), "s"),
+    column("measures", pa.map_(pa.string(), pa.float64()), "by name, means over images", null=True),
 )
 assert EPOCHS.names == ["trial_key", *(field.name for field in fields(EpochRow))]
 
 TRIALS = _schema(
     _KEY,
-    column("kind", pa.string(), "pretrain or finetune"),
-    column("parent_key", pa.string(), "key", null=True),
+    column("task", pa.string(), "restore or classify"),
+    column("inputs", pa.map_(pa.string(), pa.string()), "role to key"),
     column("state", pa.string(), "waiting, running, done, failed or skipped"),
     column("reason", pa.string(), "why it failed or was skipped", null=True),
     column("seed", pa.int64(), "1"),
@@ -67,12 +69,13 @@ TRIALS = _schema(
     column("provenance", pa.string(), "JSON: versions, commit, hardware, workers", null=True),
 )
 
+# One row a stage of each cell and seed.
 CELLS = _schema(
     column("cell", pa.string(), "name"),
     column("seed", pa.int64(), "1"),
     column("values", pa.string(), "JSON: axis or recipe field to value"),
-    column("pretrain_key", pa.string(), "key", null=True),
-    column("finetune_key", pa.string(), "key"),
+    column("stage", pa.string(), "name"),
+    _KEY,
 )
 
 # One row an image. Pictures are side x side pixels, row by row, three bytes (RGB) a pixel.
@@ -87,15 +90,28 @@ SAMPLES = _schema(
 )
 
 
+# One row an image of validation.
+ANSWERS = _schema(
+    _KEY,
+    column("sample", pa.int64(), "index in the image set"),
+    column("label", pa.uint16(), "class number"),
+    column("predicted", pa.uint16(), "most likely class number"),
+    column("probability", pa.uint8(), "of that class, in 255ths"),
+)
+
+
 def epochs_to_parquet(key: str, rows: Iterable[EpochRow]) -> bytes:
     """One trial's rows as a Parquet file."""
-    records = [{"trial_key": key, **asdict(row)} for row in rows]
+    records = [
+        {"trial_key": key, **asdict(row), "measures": list(row.measures.items())} for row in rows
+    ]
     return to_parquet(pa.Table.from_pylist(records, schema=EPOCHS))
 
 
 def epoch_rows(table: pa.Table) -> list[EpochRow]:
     """The rows of a table of epochs."""
-    return [EpochRow(**record) for record in table.drop_columns(["trial_key"]).to_pylist()]
+    records = table.drop_columns(["trial_key"]).to_pylist()
+    return [EpochRow(**{**each, "measures": dict(each["measures"] or ())}) for each in records]
 
 
 def table_of(schema: pa.Schema, records: Iterable[Mapping[str, Any]]) -> pa.Table:
@@ -132,7 +148,9 @@ def from_parquet(content: bytes, schema: pa.Schema) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"not a readable Parquet record: {error}") from None
     version = (table.schema.metadata or {}).get(b"maskgrid.records", b"missing").decode()
-    if version != str(VERSION):
+    if version == "1":
+        table = _from_version_1(table)
+    elif version != str(VERSION):
         raise InputError(f"record of version {version}; this maskgrid reads version {VERSION}")
     absent = [field for field in schema if field.name not in table.column_names]
     if lacking := sorted(field.name for field in absent if not field.nullable):
@@ -143,3 +161,10 @@ def from_parquet(content: bytes, schema: pa.Schema) -> pa.Table:
         return table.select(schema.names).cast(schema)
     except (pa.ArrowException, ValueError) as error:
         raise InputError(f"record with a column of another type: {error}") from None
+
+
+def _from_version_1(table: pa.Table) -> pa.Table:
+    try:
+        return upgraded(table)
+    except (LookupError, TypeError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"damaged record of version 1: {error!r}") from None

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from model.config.base import Config
 from model.errors import InputError
@@ -17,7 +17,8 @@ from orchestrator.store.paths import Paths, study_label
 from orchestrator.store.store import Store
 from orchestrator.study.graph import RECIPE_VERSION, TrialGraph
 from orchestrator.study.runtime import KeepWeights
-from orchestrator.study.spec import Slug, StudySpec
+from orchestrator.study.spec import StudySpec
+from orchestrator.study.stages import Slug
 
 
 class RecordedCell(Config):
@@ -25,21 +26,34 @@ class RecordedCell(Config):
 
     cell: str
     seed: int
-    pretrain: str | None
-    finetune: str
+    keys: dict[str, str]
+    """Keys of the cell's trials by stage, inputs first; a stage that it lacks is left out."""
 
-    @property
-    def keys(self) -> dict[str, str]:
-        """Keys of the cell's trials by stage, parents first; a stage that it lacks is left out."""
-        stages = {"pretrain": self.pretrain, "finetune": self.finetune}
-        return {stage: key for stage, key in stages.items() if key}
+    @model_validator(mode="before")
+    @classmethod
+    def _of_two_stages(cls, given: Any) -> Any:
+        """Read records from before studies were graphs."""
+        if not isinstance(given, dict) or "finetune" not in given:
+            return given
+        keys = {stage: given[stage] for stage in ("pretrain", "finetune") if given.get(stage)}
+        return {"cell": given["cell"], "seed": given["seed"], "keys": keys}
 
 
 class RecordedTrial(Config):
     """Recipe of one trial, without the path of its images."""
 
-    parent: str | None
     recipe: dict[str, Any]
+    inputs: dict[str, str] = Field(default_factory=dict)
+    """Role -> key."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_parent(cls, given: Any) -> Any:
+        """Read records from before trials had inputs by role."""
+        if not isinstance(given, dict) or "parent" not in given:
+            return given
+        parent = given["parent"]
+        return {"recipe": given["recipe"], "inputs": {"weights": parent} if parent else {}}
 
 
 class StudyRecord(Config):
@@ -50,7 +64,7 @@ class StudyRecord(Config):
     keep_weights: KeepWeights
     cells: tuple[RecordedCell, ...]
     trials: dict[str, RecordedTrial]
-    """Every trial of the graph, parents included, by its key."""
+    """Every trial of the graph, inputs included, by its key."""
 
     def trials_of(self, cell: RecordedCell) -> dict[str, RecordedTrial]:
         """Trials of one of its cells at one seed, by stage."""
@@ -99,14 +113,11 @@ def record_of(study: StudySpec, graph: TrialGraph) -> StudyRecord:
         recipe_version=RECIPE_VERSION,
         keep_weights=study.runtime.keep_weights,
         cells=tuple(
-            RecordedCell(cell=a.cell.name, seed=a.seed, pretrain=a.pretrain, finetune=a.finetune)
-            for a in graph.cells
+            RecordedCell(cell=asked.cell.name, seed=asked.seed, keys=dict(asked.trials))
+            for asked in graph.cells
         ),
         trials={
-            key: RecordedTrial(
-                parent=trial.parent,
-                recipe=trial.recipe.public(),
-            )
+            key: RecordedTrial(recipe=trial.recipe.public(), inputs=trial.inputs)
             for key, trial in graph.trials.items()
         },
     )

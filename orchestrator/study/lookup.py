@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable
 
 from model.errors import InputError, listed
+from orchestrator.study.axes import Setting
 from orchestrator.study.graph import CellTrials, TrialGraph
-from orchestrator.study.spec import Scalar
 
 _MOST_LISTED = 12
 
@@ -49,9 +49,9 @@ def _spells(text: str, asked: CellTrials) -> bool:
     return len(bare) == len(left) and all(map(_is, bare, left.values()))
 
 
-def _is(said: str, value: Scalar | None) -> bool:
+def _is(said: str, value: Setting | None) -> bool:
     said = said.strip()
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool | str | dict):
         return said == str(value)
     number = _number(said)
     return number is not None and math.isclose(number, value, rel_tol=1e-5)

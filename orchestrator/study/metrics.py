@@ -40,8 +40,8 @@ class Metric:
 
 
 SHARE = "share in [0,1]"
-LOSS_UNITS = {"pretrain": "L1 in [0,1]", "finetune": "nats"}
-"""Unit of a loss, by kind of trial."""
+LOSS_UNITS = {"restore": "L1 in [0,1]", "classify": "nats"}
+"""Unit of a loss, by task."""
 
 _LOSS = Metric("val_loss", " or ".join(LOSS_UNITS.values()), "lower", ".4f")
 _ACCURACY = Metric("val_accuracy", SHARE, "higher", ".1%")
@@ -53,11 +53,11 @@ METRICS = {
 """Every metric by name."""
 
 
-def metrics_of(kind: str) -> dict[str, Metric]:
-    """The metrics that trials of a kind have, by name, each in the unit it has there."""
+def metrics_of(task: str) -> dict[str, Metric]:
+    """The metrics that trials of a task have, by name, each in the unit it has there."""
     losses = {
-        name: replace(metric, unit=LOSS_UNITS[kind])
+        name: replace(metric, unit=LOSS_UNITS[task])
         for name, metric in METRICS.items()
         if not metric.is_accuracy
     }
-    return losses if kind == "pretrain" else METRICS | losses
+    return losses if task == "restore" else METRICS | losses

@@ -1,32 +1,32 @@
-"""From a study and a cell's values to the recipes of that cell."""
+"""From a study and a cell's values to the recipes of that cell's stages."""
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe, current_loss_version
-from orchestrator.study.dotted_paths import flatten
-from orchestrator.study.spec import ALIASES, Scalar, StudySpec
+from pydantic import TypeAdapter, ValidationError
 
-# Data fields that only divide the images that the study's fingerprint stands for. As many synthetic
-# images are made as are requested; of a folder, `split_seed` may choose the validation images too.
-_DIVIDING_FIELDS = {
-    "synthetic": ("split_seed",),
-    "tiny-imagenet": ("split_seed", "train_per_class", "dev_per_class"),
-    "folder": ("train_per_class", "dev_per_class"),
-}
+from model.config.recipe import Recipe
+from model.config.terms import NEED_TEACHER
+from orchestrator.study.axes import Setting
+from orchestrator.study.sections import Sections, complete, sections_of, set_field
+from orchestrator.study.spec import StudySpec
+from orchestrator.study.stages import ROLES, in_order, needed, sinks
+
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+_NOT_TRAINING = ("task", "data", "model", "seed", *ROLES)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a study: what is changed in its recipes, and whether it is pretrained."""
+    """One point of a study: what is changed in its recipes."""
 
     name: str
-    values: Mapping[str, Scalar] = field(default_factory=dict)
-    """Changed recipe fields, by axis name or dotted path."""
-    pretrain: bool = True
+    values: Mapping[str, Setting] = field(default_factory=dict)
+    """Changed fields, by axis name or dotted path."""
+    from_scratch: bool = False
+    """Whether its last stage has no inputs."""
 
     @property
     def in_grid(self) -> bool:
@@ -37,7 +37,30 @@ class Cell:
         return bool(self.values) and self.name in spellings(self.values)
 
 
-def spellings(values: Mapping[str, Scalar]) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class StageRecipe:
+    """One stage of a cell: its recipe, and the stages that it takes something from."""
+
+    recipe: Recipe
+    inputs: Mapping[str, str]
+    """Role -> stage."""
+
+
+class InvalidRecipe(ValueError):
+    """Values that no recipe of a stage's task allows."""
+
+    def __init__(self, stage: str, error: ValidationError) -> None:
+        self.stage = stage
+        # The first step of a place is the task, which is no key.
+        self.mistakes = [
+            (".".join(map(str, item["loc"][1:])), item["msg"].removeprefix("Value error, "))
+            for item in error.errors()
+        ]
+        """Path in the recipe, and reason."""
+        super().__init__("; ".join(reason for _, reason in self.mistakes))
+
+
+def spellings(values: Mapping[str, Setting]) -> tuple[str, ...]:
     """Names of a point of the search space, such as `patch_size=4,mask_ratio=0.2`.
 
     The shortest first, with six digits of a real number; then with all digits; then with words in
@@ -49,71 +72,77 @@ def spellings(values: Mapping[str, Scalar]) -> tuple[str, ...]:
     )
 
 
-def _six_digits(value: Scalar) -> str:
+def _six_digits(value: Setting) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _all_digits(value: Scalar) -> str:
+def _all_digits(value: Setting) -> str:
     return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
-class UnknownField(ValueError):
-    """A path that names no recipe field, or none that a cell may change."""
+def cell_recipes(study: StudySpec, cell: Cell, seed: int) -> dict[str, StageRecipe]:
+    """The cell's recipes by stage, complete and checked, each after its inputs.
 
-
-def cell_recipes(
-    study: StudySpec, cell: Cell, seed: int
-) -> tuple[PretrainRecipe | None, FinetuneRecipe]:
-    """The cell's recipes, complete and checked.
+    A stage that no requested stage needs is left out.
 
     Raises:
-        ValidationError: a value, or a combination of values, is not valid.
+        InvalidRecipe: a value, or a combination of values, is not valid.
         UnknownField: see `set_field`.
+        ValueError: stages take inputs from each other in a circle.
     """
-    sections = study.model_dump(mode="json", include={"data", "model", "pretrain", "finetune"})
-    for axis, value in cell.values.items():
-        set_field(sections, ALIASES.get(axis, axis), value)
-    shared = {"seed": seed, "data": sections["data"], "model": sections["model"]}
-    finetune = {"kind": "finetune", **shared, "train": sections["finetune"]}
-    version = current_loss_version(sections["pretrain"]["loss_region"])
-    pretrain = {
-        "kind": "pretrain",
-        **shared,
-        "loss_version": version,
-        "train": sections["pretrain"],
+    sections = cell_sections(study, cell)
+    inputs = {stage: _inputs(sections[stage]) for stage in study.stages}
+    wanted = needed(sinks(study.inputs), inputs)
+    return {
+        stage: StageRecipe(_recipe(stage, sections[stage], seed), inputs[stage])
+        for stage in in_order(inputs)
+        if stage in wanted
     }
-    return (
-        PretrainRecipe.model_validate_json(json.dumps(pretrain), strict=True)
-        if cell.pretrain
-        else None,
-        FinetuneRecipe.model_validate_json(json.dumps(finetune), strict=True),
-    )
 
 
-def set_field(sections: dict[str, Any], path: str, value: Scalar) -> None:
-    """Set one field of a study's sections in place.
+def cell_sections(study: StudySpec, cell: Cell) -> Sections:
+    """The study's sections with the cell's values, everything filled in."""
+    sections = sections_of(study)
+    for axis, value in cell.values.items():
+        set_field(study, sections, study.aliases.get(axis, axis), value)
+    if cell.from_scratch:
+        for stage in sinks(study.inputs):
+            sections[stage] |= {role: None for role in ROLES if role in sections[stage]}
+    for stage, roles in study.inputs.items():
+        if "teacher" in roles and sections[stage]["teacher"] is None:
+            _cut_terms(sections[stage])  # what needs an input goes with it
+    return complete(study, sections)
 
-    Args:
-        sections: `data`, `model`, `pretrain` and `finetune` as nested mappings.
-        path: the field, such as `model.heads` or `pretrain.mask.ratio`.
 
-    Raises:
-        UnknownField: there is no such field, or it selects images; the message says what is near.
-    """
-    fields = flatten(sections)
-    if path not in fields:
-        near = difflib.get_close_matches(path, [*ALIASES, *fields], n=3, cutoff=0.4)
-        raise UnknownField(f"{path!r} is not a recipe field; nearest: {', '.join(near) or 'none'}")
-    *parents, last = path.split(".")
-    if parents == ["data"] and last not in _DIVIDING_FIELDS[sections["data"]["source"]]:
-        raise UnknownField(f"{path!r} selects images, and a study has one set of them")
-    node = sections
-    for step in parents:
-        node = node[step]
-    node[last] = value
+def _cut_terms(section: dict[str, Any]) -> None:
+    section["terms"] = {
+        name: term for name, term in section["terms"].items() if name not in NEED_TEACHER
+    }
+
+
+def _inputs(section: Mapping[str, Any]) -> dict[str, str]:
+    return {role: section[role] for role in ROLES if section.get(role)}
+
+
+def _recipe(stage: str, section: Mapping[str, Any], seed: int) -> Recipe:
+    train = {name: value for name, value in section.items() if name not in _NOT_TRAINING}
+    own = section["seed"]
+    content = {
+        "task": section["task"],
+        "seed": seed if own is None else own,
+        "data": section["data"],
+        "model": section["model"],
+        "train": train,
+    }
+    try:
+        return _RECIPE.validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        raise InvalidRecipe(stage, error) from None
 
 
 def arm_cells(study: StudySpec) -> list[Cell]:
     """The cells that are named one by one: the baseline first, then the study's arms."""
-    baseline = [Cell("baseline", {}, pretrain=False)] if study.baseline else []
-    return baseline + [Cell(arm.name, dict(arm.set), arm.pretrain) for arm in study.arms]
+    baseline = [Cell("baseline", {}, from_scratch=True)] if study.baseline else []
+    return baseline + [
+        Cell(arm.name, dict(arm.set), not arm.pretrain) for arm in study.arms if not arm.cross
+    ]

@@ -10,7 +10,7 @@ import torch
 from tiny_trials import images_of, train
 
 from model.analysis.reconstructions import COUNT, chosen_positions
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import RestoreRecipe
 from model.data.image_set import ImageSet, split
 from model.objectives.objectives import Reconstruction
 from model.rng import Stream, uniform
@@ -33,7 +33,7 @@ def plan_of(path: Path, store: Path) -> Plan:
 
 def finish(plan: Plan, number: int = 1) -> list[str]:
     """Train the first pretrainings of a plan, as quickly as can be, and note that they are done."""
-    keys = [key for key, trial in plan.graph.trials.items() if trial.kind == "pretrain"][:number]
+    keys = [key for key, trial in plan.graph.trials.items() if trial.task == "restore"][:number]
     for key in keys:
         weights = train(plan.graph.trials[key].recipe)
         plan.ledger.finish(key, safetensors.torch.save(weights), DONE)
@@ -52,9 +52,9 @@ def drawn(
     return plan, key, table.to_pylist()
 
 
-def recipe_of(plan: Plan, key: str) -> tuple[PretrainRecipe, ImageSet]:
+def recipe_of(plan: Plan, key: str) -> tuple[RestoreRecipe, ImageSet]:
     recipe = plan.graph.trials[key].recipe
-    assert isinstance(recipe, PretrainRecipe)
+    assert isinstance(recipe, RestoreRecipe)
     return recipe, images_of(recipe.data)
 
 

@@ -105,7 +105,7 @@ def test_what_an_encoding_lacks_is_replaced(
         write_study(arms=arms, description="±└"), cwd=tmp_path, PYTHONIOENCODING=encoding, HOME=None
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"finetune-" in done.stdout
+    assert b"classify-" in done.stdout
 
 
 def test_a_vanished_folder_is_one_line(tmp_path: Path) -> None:

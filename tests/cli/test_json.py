@@ -10,7 +10,7 @@ from command_line import call
 from orchestrator.store.store import Store
 from studies import StudyWriter
 
-TRIAL = ["key", "kind", "parent", "seed", "epochs", "state", "reason", "cells"]
+TRIAL = ["key", "task", "stages", "inputs", "seed", "epochs", "state", "reason", "cells"]
 
 
 class Printer:
@@ -54,17 +54,18 @@ def test_a_plan_as_json(printer: Printer) -> None:
     assert (plan["study"], plan["warning"], plan["asked"], plan["unique"]) == ("tiny", None, 5, 5)
     assert (plan["states"], plan["changed"]) == ({"waiting": 5}, [])
     assert [list(trial) for trial in plan["trials"]] == [TRIAL] * 5
-    # Every parent is one of the trials, and a cell's trials name the cell.
+    # Every input is one of the trials, and a cell's trials name the cell.
     keys = {trial["key"] for trial in plan["trials"]}
-    assert {trial["parent"] for trial in plan["trials"]} - {None} < keys
-    assert [trial["kind"] for trial in plan["trials"] if trial["cells"] == ["baseline"]] == [
-        "finetune"
-    ]
+    inputs = [trial["inputs"] for trial in plan["trials"] if trial["inputs"]]
+    assert [list(each) for each in inputs] == [["weights"]] * 2
+    assert {each["weights"] for each in inputs} < keys
+    [base] = [trial for trial in plan["trials"] if trial["cells"] == ["baseline"]]
+    assert (base["task"], base["stages"], base["inputs"]) == ("classify", ["finetune"], {})
 
 
 def test_a_plan_with_recipes_tells_no_path(printer: Printer) -> None:
     for trial in printer.document("plan", "--recipes")["trials"]:
-        assert trial["recipe"]["kind"] == trial["kind"]
+        assert trial["recipe"]["task"] == trial["task"]
         assert "path" not in trial["recipe"]["data"]
 
 
@@ -80,7 +81,10 @@ def test_an_explanation_as_json(printer: Printer) -> None:
     found = printer.document("explain", "patch_size=4,50%")
     assert found["cell"] == "mask_ratio=0.5,patch_size=4"
     assert found["values"] == {"patch_size": 4, "mask_ratio": 0.5}
-    assert [trial["kind"] for trial in found["trials"]] == ["pretrain", "finetune"]
+    first, last = found["trials"]
+    assert (first["task"], first["stages"], first["inputs"]) == ("restore", ["pretrain"], {})
+    assert (last["task"], last["stages"]) == ("classify", ["finetune"])
+    assert last["inputs"] == {"weights": first["key"]}
 
 
 def test_an_explanation_on_screen(printer: Printer) -> None:

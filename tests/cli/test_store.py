@@ -45,7 +45,7 @@ def test_the_list_fits_a_terminal_and_says_who_uses_what(
     assert call(monkeypatch, *store(plan, "list")) == 0
     shown = capsys.readouterr().out.splitlines()
     assert max(map(len, shown)) <= 80
-    rows = {line.split()[0]: line for line in shown if line.startswith((" pretrain", " finetune"))}
+    rows = {line.split()[0]: line for line in shown if line.startswith((" restore", " classify"))}
     assert rows.keys() == on_disk(plan)
     assert {key for key, line in rows.items() if line.rstrip().endswith("no study")} == unused_of(
         plan
@@ -71,7 +71,7 @@ def test_programs_get_json(plan: Plan, monkeypatch: Patch, capsys: Capture) -> N
         files = [p for p in Path(plan.ledger.store.uri, Paths.trial(key)).rglob("*") if p.is_file()]
         assert trial["bytes"] == sum(path.stat().st_size for path in files)
         assert trial["used_by"] == ([] if key in unused_of(plan) else ["tiny"])
-        assert (trial["kind"], trial["state"]) == (key.split("-")[0], "done")
+        assert (trial["task"], trial["state"]) == (key.split("-")[0], "done")
 
 
 def test_nothing_is_deleted_where_nobody_can_be_asked(
@@ -145,7 +145,7 @@ def test_wrong_requests_are_one_line_and_delete_nothing(
         (["delete", used, "--unused"], "not both"),
         (["delete", "--unused", "--force"], "--force is for trials that are named"),
         (["delete", used, "--yes"], "is used by tiny; --force"),
-        (["delete", "pretrain-1", "--yes"], "no trial 'pretrain-1'"),
+        (["delete", "restore-1", "--yes"], "no trial 'restore-1'"),
         (["forget", "toni"], "recorded: tiny"),
     ):
         assert call(monkeypatch, *store(plan, *arguments)) == 2

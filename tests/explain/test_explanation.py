@@ -36,7 +36,7 @@ ORIGIN: dict[str, Any] = {
     "cpu": "Some CPU", "machine": "x86_64", "system": "Linux", "gpu": None, "workers": 2,
 }  # fmt: skip
 BEST = {
-    "name": "at_best", "title": "At the best epoch", "kind": "finetune", "metric": "val_accuracy",
+    "name": "at_best", "title": "At the best epoch", "stage": "finetune", "metric": "val_accuracy",
     "select": "best_on_dev",
 }  # fmt: skip
 LAST = {**BEST, "name": "at_last", "select": "last"}
@@ -50,12 +50,11 @@ def plan(tmp_path: Path) -> Plan:
     graph = build_graph(study, [*arm_cells(study), Cell("patch_size=4", {"patch_size": 4})])
     ledger = Ledger(Store(f"fsspec+memory://{tmp_path}"))
     for asked in graph.cells:
-        if asked.pretrain is None:
+        if "pretrain" not in asked.trials:
             continue
-        for key in (asked.pretrain, asked.finetune):
+        for stage, key in asked.trials.items():
             begin(ledger, key, 2 if asked.seed == 0 else 1)
-            failed = asked.seed == 1 and key == asked.finetune
-            end(ledger, key, failed)
+            end(ledger, key, failed=asked.seed == 1 and stage == "finetune")
     return Plan(study, graph, ledger, board_of(graph, ledger))
 
 
@@ -63,7 +62,7 @@ def begin(ledger: Ledger, key: str, attempts: int) -> None:
     for _ in range(attempts):
         ledger.begin_attempt(key, {"started_at": "2026-01-01T10:00:00+00:00"})
     accuracy_free = {"train_accuracy": None, "dev_accuracy": None, "val_accuracy": None}
-    change: dict[str, Any] = accuracy_free if key.startswith("pretrain") else {}
+    change: dict[str, Any] = accuracy_free if key.startswith("restore") else {}
     rows = [replace(row, **change) for row in ROWS]
     ledger.save_epoch(key, rows, SavedCheckpoint(3, b"w", b"o"))
 
@@ -88,13 +87,9 @@ def test_each_table_reads_its_own_epoch(plan: Plan) -> None:
 
 def test_a_trial_tells_all_that_the_ledger_knows(plan: Plan) -> None:
     first = explain(plan, "patch_size=4").trials[0]
-    asked = next(one for one in plan.graph.cells if one.pretrain)
-    assert (first.key, first.kind, first.parent, first.seed) == (
-        asked.pretrain,
-        "pretrain",
-        None,
-        0,
-    )
+    asked = next(one for one in plan.graph.cells if "pretrain" in one.trials)
+    assert (first.key, first.seed) == (asked.trials["pretrain"], 0)
+    assert (first.task, first.stages, first.inputs) == ("restore", ("pretrain",), {})
     assert (first.state, first.epochs, first.epochs_done, first.restarts) == ("done", 2, 3, 1)
     assert (first.wall_seconds, first.train_seconds) == (3723.0, 4.5)
     assert (first.started_at or "")[:16] == "2026-01-01T10:00"
@@ -105,7 +100,10 @@ def test_a_trial_tells_all_that_the_ledger_knows(plan: Plan) -> None:
 def test_a_failure_has_its_reason(plan: Plan) -> None:
     last = explain(plan, "patch_size=4").trials[-1]
     assert (last.state, last.reason) == ("failed", "Diverged: nan")
-    assert last.parent == explain(plan, "patch_size=4").trials[-2].key
+    before = explain(plan, "patch_size=4").trials[-2]
+    assert (last.task, last.stages, last.inputs) == (
+        "classify", ("finetune",), {"weights": before.key},
+    )  # fmt: skip
 
 
 def test_the_recipe_is_told_by_what_differs(plan: Plan) -> None:
@@ -147,7 +145,7 @@ def test_the_screen_says_it_in_80_columns(plan: Plan) -> None:
     assert max(map(len, text.splitlines())) <= 80
     for words in (
         "62.5% epoch 3 (last)", "37.5% epoch 2 (best on dev)", "none yet", "1:02:03", "Diverged: nan",
-        "started from pretrain-", "0123abcd, with uncommitted changes", "torch 2.99",
+        "started from restore-", "0123abcd, with uncommitted changes", "torch 2.99",
         "2, on the CPU", "content f00d", "Some CPU", "2026-01-01 11:02",
     ):  # fmt: skip
         assert words in text, words
@@ -162,7 +160,7 @@ def test_the_mean_over_seeds_leaves_out_what_failed(plan: Plan) -> None:
 
 def test_recipes_are_printed_in_full_on_request(plan: Plan) -> None:
     text = printed(plan, "baseline", recipes=True)
-    assert text.count("Recipe of finetune-") == 2
+    assert text.count("Recipe of classify-") == 2
     assert '"autoaugment"' in text
     assert '"autoaugment"' not in printed(plan, "baseline")
 

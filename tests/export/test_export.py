@@ -23,7 +23,7 @@ from model.data.decode import decode
 from model.errors import InputError
 from model.objectives.objectives import build_objective
 from model.pretrained import load
-from model.training.context import LocalContext
+from model.training.context import LocalContext, TrainedInput
 from orchestrator.export.export import export
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import Ledger, Outcome
@@ -69,11 +69,16 @@ def ledger(tmp_path: Path) -> Ledger:
 
 def train(ledger: Ledger, recipe: Recipe, parent: str | None = None) -> str:
     """Train a trial and leave in the ledger what a run leaves."""
-    key = trial_key(recipe, parent)
-    before = safetensors.torch.load(ledger.weights(parent)) if parent else None
-    context = LocalContext(parent=before)
+    inputs = {"weights": parent} if parent else {}
+    key = trial_key(recipe, inputs)
+    context = LocalContext(
+        inputs={
+            role: TrainedInput(ledger.spec(k).recipe, safetensors.torch.load(ledger.weights(k)))
+            for role, k in inputs.items()
+        }
+    )
     weights = tiny_trials.train(recipe, context)
-    ledger.write_spec(TrialSpec(key=key, recipe=recipe, parent=parent))
+    ledger.write_spec(TrialSpec(key=key, recipe=recipe, inputs=inputs))
     ledger.begin_attempt(key, {"started_at": "2026-01-01"})
     ledger.save_epoch(key, context.rows, SavedCheckpoint(3, b"w", b"o"))
     ended = Outcome(state="done", finished_at="2026-01-01", wall_seconds=9.0, provenance=ORIGIN)
@@ -131,8 +136,8 @@ def test_the_card_of_a_classifier_computes_its_logits(ledger: Ledger, tmp_path: 
 def test_torch_alone_computes_the_same(ledger: Ledger, tmp_path: Path) -> None:
     folders = {}
     for recipe in (tiny_trials.pretrain(), tiny_trials.finetune()):
-        folders[train(ledger, recipe)] = folder = tmp_path / recipe.kind
-        export(ledger, recipe.kind, folder, tmp_path / "cache")
+        folders[train(ledger, recipe)] = folder = tmp_path / recipe.task
+        export(ledger, recipe.task, folder, tmp_path / "cache")
     done = subprocess.run(
         [sys.executable, "-c", ALONE, *map(str, folders.values())],
         cwd=tmp_path, capture_output=True, text=True, timeout=300,
@@ -246,7 +251,7 @@ def test_a_beginning_names_a_trial_where_it_is_the_only_one(ledger: Ledger, tmp_
     assert export(ledger, first[:-2], tmp_path / "a", tmp_path) == first
     assert export(ledger, second.partition("-")[2][:8], tmp_path / "b", tmp_path) == second
     with pytest.raises(InputError, match=f"matches several trials: .*{second}"):
-        export(ledger, "finetune-", tmp_path / "c", tmp_path)
+        export(ledger, "classify-", tmp_path / "c", tmp_path)
     with pytest.raises(InputError, match=f"no trial in the store matches; it has: .*{first}"):
         export(ledger, "nothing", tmp_path / "c", tmp_path)
     with pytest.raises(InputError, match="it has: none"):

@@ -15,6 +15,7 @@ FLOORS = [
     [
         "model.errors",
         "model.plain_text",
+        "model.answers",
         "model.epoch_row",
         "model.fsync",
         "model.rng",

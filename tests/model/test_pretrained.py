@@ -18,8 +18,8 @@ from model.errors import InputError
 from model.pretrained import ExportConfig, build, load
 
 NETWORK = ModelConfig(channels=(4, 8), features=8, embed=8, heads=2, blocks=1, ffn=16)
-PRETRAIN = ExportConfig(kind="pretrain", image_size=16, model=NETWORK, mask=MaskConfig(ratio=0.5))
-FINETUNE = ExportConfig(kind="finetune", image_size=16, model=NETWORK, num_classes=3)
+PRETRAIN = ExportConfig(task="restore", image_size=16, model=NETWORK, mask=MaskConfig(ratio=0.5))
+FINETUNE = ExportConfig(task="classify", image_size=16, model=NETWORK, num_classes=3)
 
 
 def write(folder: Path, config: ExportConfig) -> Path:
@@ -50,7 +50,7 @@ def test_every_mask_of_a_pretraining_can_be_drawn(tmp_path: Path, mode: str) -> 
 
 
 def test_a_classifier_restores_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="finetune"):
+    with pytest.raises(InputError, match="classify"):
         load(write(tmp_path, FINETUNE)).masked(torch.rand(1, 3, 16, 16))
 
 

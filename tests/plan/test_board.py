@@ -13,14 +13,21 @@ from orchestrator.study.spec import StudySpec
 from studies import TINY
 
 
-def graph_of(**parents: str | None) -> TrialGraph:
-    """A graph by hand: each trial's parent by name."""
+def graph_of(**inputs: str | tuple[str, ...] | None) -> TrialGraph:
+    """A graph by hand: each trial's inputs by name."""
     spec = StudySpec.model_validate_json(json.dumps(TINY), strict=True)
-    recipe = cell_recipes(spec, Cell("base"), seed=0)[1]
+    recipe = cell_recipes(spec, Cell("base"), seed=0)["finetune"].recipe
     trials = {
-        key: TrialSpec(key=key, recipe=recipe, parent=parent) for key, parent in parents.items()
+        key: TrialSpec(key=key, recipe=recipe, inputs=by_role(names))
+        for key, names in inputs.items()
     }
     return TrialGraph(trials, ())
+
+
+def by_role(names: str | tuple[str, ...] | None) -> dict[str, str]:
+    """Inputs under made-up roles."""
+    listed = (names,) if isinstance(names, str) else names or ()
+    return {f"role{number}": name for number, name in enumerate(listed)}
 
 
 PAIRS = {"p": None, "c1": "p", "c2": "p", "q": None, "d": "q", "base": None}
@@ -88,7 +95,10 @@ def test_a_failed_parent_skips_its_children_and_nothing_else() -> None:
     assert [board.states[key] for key in ("p", "c1", "c2")] == [
         State.FAILED, State.SKIPPED, State.SKIPPED,
     ]  # fmt: skip
-    assert (board.reason("p"), board.reason("c1")) == ("diverged", "its parent p failed")
+    assert (board.reason("p"), board.reason("c1")) == (
+        "diverged",
+        "its role0 input needs p, which failed",
+    )
     # What does not depend on it goes on to its end.
     while key := board.next_ready():
         board.finish(key)

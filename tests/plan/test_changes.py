@@ -143,7 +143,7 @@ def test_a_new_child_of_a_parent_without_weights_trains_the_parent_too(
     write_study: StudyWriter,
 ) -> None:
     plan = ran(write_study(space={"patch_size": {"grid": [2]}}))
-    parent = next(key for key in plan.graph.trials if key.startswith("pretrain"))
+    parent = next(key for key in plan.graph.trials if key.startswith("restore"))
     plan.ledger.store.delete(Paths.weights(parent))
     arm = {"name": "slow", "set": {"patch_size": 2, "mask_ratio": 0.5, "finetune.optim.lr": 0.1}}
     study = write_study(space={"patch_size": {"grid": [2]}}, arms=[arm])

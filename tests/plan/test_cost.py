@@ -19,9 +19,9 @@ from studies import StudyWriter
 HALF_MINUTE = 30.0
 
 
-def finish(plan: Plan, kind: str, wall: float, **provenance: Any) -> None:
-    """As if the first trial of a kind had trained its two epochs, half a minute each."""
-    key = next(key for key, trial in plan.graph.trials.items() if trial.kind == kind)
+def finish(plan: Plan, task: str, wall: float, **provenance: Any) -> None:
+    """As if the first trial of a task had trained its two epochs, half a minute each."""
+    key = next(key for key, trial in plan.graph.trials.items() if trial.task == task)
     rows = [
         EpochRow(epoch, epoch, 0.1, 1.0, None, None, None, 1.0, None, 5, HALF_MINUTE - 1, 1.0)
         for epoch in (1, 2)
@@ -55,7 +55,7 @@ def test_what_was_never_trained_is_unknown(study: Path) -> None:
 
 
 def test_trials_cost_what_those_like_them_took(study: Path) -> None:
-    finish(plan_of(study), "finetune", wall=70.0)
+    finish(plan_of(study), "classify", wall=70.0)
     found = estimate_cost(plan_of(study), at_once=2)
     # Two finetunings of 2 epochs of 30 s and 10 s beside; the two pretrainings nobody knows.
     assert (found.trials, found.unknown) == (4, 2)
@@ -66,8 +66,8 @@ def test_trials_cost_what_those_like_them_took(study: Path) -> None:
 
 
 def test_wall_time_counts_parents_before_children(study: Path) -> None:
-    for kind in ("finetune", "pretrain"):
-        finish(plan_of(study), kind, wall=60.0)
+    for task in ("classify", "restore"):
+        finish(plan_of(study), task, wall=60.0)
     # Left: one pretraining, its finetuning, and the finetuning of the one that is done.
     assert estimate_cost(plan_of(study), at_once=1).wall_seconds == 180
     assert estimate_cost(plan_of(study), at_once=2).wall_seconds == 120
@@ -76,25 +76,25 @@ def test_wall_time_counts_parents_before_children(study: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"workers": 2}])
 def test_trials_with_other_workers_say_nothing(study: Path, change: dict[str, Any]) -> None:
-    finish(plan_of(study), "finetune", wall=70.0, **change)
+    finish(plan_of(study), "classify", wall=70.0, **change)
     assert estimate_cost(plan_of(study), at_once=1).unknown == 4
 
 
 def test_another_network_says_nothing(study: Path, write_study: StudyWriter) -> None:
-    finish(plan_of(study), "finetune", wall=70.0)
+    finish(plan_of(study), "classify", wall=70.0)
     assert estimate_cost(plan_of(write_study(model={"blocks": 2})), at_once=1).unknown == 5
 
 
 def test_more_epochs_cost_more(study: Path, write_study: StudyWriter) -> None:
-    finish(plan_of(study), "finetune", wall=70.0)
+    finish(plan_of(study), "classify", wall=70.0)
     longer = estimate_cost(plan_of(write_study(finetune={"epochs": 10})), at_once=1)
     # Three finetunings of 10 epochs; the two pretrainings stay unknown.
     assert longer.worker_hours == pytest.approx(3 * (10 * HALF_MINUTE + 10) / 3600)
 
 
 def test_hours_of_gpus_are_counted_and_refused(study: Path) -> None:
-    for kind in ("finetune", "pretrain"):
-        finish(plan_of(study), kind, wall=60.0, gpu="a GPU")
+    for task in ("classify", "restore"):
+        finish(plan_of(study), task, wall=60.0, gpu="a GPU")
     found = estimate_cost(plan_of(study), at_once=1)
     assert found.gpu_hours == pytest.approx(180 / 3600)
     assert found.hardware == ("a GPU",)

@@ -40,7 +40,7 @@ def fill(study: Path, loss: Number) -> None:
     plan = make_plan(study, str(study.parent / "store"))
     plan.ledger.store.prepare()
     for key, trial in plan.graph.trials.items():
-        pretrain = trial.kind == "pretrain"
+        pretrain = trial.task == "restore"
         row = EpochRow(
             epoch=1, step=1, learning_rate=0.1, train_loss=1.0, train_accuracy=None, dev_loss=None,
             dev_accuracy=None, val_loss=loss(trial) if pretrain else 1.0,

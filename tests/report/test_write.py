@@ -28,7 +28,8 @@ from orchestrator.store.store import Store
 from orchestrator.study.file import read_study
 from orchestrator.study.graph import build_graph
 from orchestrator.study.recipes import arm_cells
-from orchestrator.study.spec import TABLE_1, StudySpec
+from orchestrator.study.spec import StudySpec
+from orchestrator.study.tables import TABLE_1
 from studies import TINY, merged
 
 HOME = "/home/somebody/pictures"
@@ -127,8 +128,8 @@ def test_figures_of_what_an_edit_took_out_are_removed_and_nobody_elses(tmp_path:
 
 def test_each_table_is_returned_as_it_was_written(tmp_path: Path) -> None:
     tables = [
-        {"name": "mine", "title": "Mine", "kind": "finetune", "metric": "val_accuracy"},
-        {"name": "other", "title": "Other", "kind": "pretrain", "metric": "val_loss"},
+        {"name": "mine", "title": "Mine", "stage": "finetune", "metric": "val_accuracy"},
+        {"name": "other", "title": "Other", "stage": "pretrain", "metric": "val_loss"},
     ]
     written = write_results(study(tables=tables), records(study(tables=tables)), tmp_path)
     # In the study's order, under the study's names.

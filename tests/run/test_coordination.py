@@ -69,7 +69,7 @@ def test_two_runs_share_the_trials(runs: tuple[Run, Run]) -> None:
     theirs.end(1, taken[1])
     # The pretraining that they trained gives us its child.
     child = ours.ask()
-    assert ours.board.graph.trials[child].parent == taken[1]
+    assert ours.board.graph.trials[child].inputs["weights"] == taken[1]
     assert ours.board.states[taken[1]] is State.DONE
 
 
@@ -96,7 +96,7 @@ def test_one_with_nothing_to_do_waits_for_the_others(runs: tuple[Run, Run]) -> N
     ours.end(2, taken[1], FAILED)
     ours.end(3, taken[2])
     child = theirs.ask()
-    assert theirs.board.graph.trials[child].parent == taken[2]
+    assert theirs.board.graph.trials[child].inputs["weights"] == taken[2]
     # Failures are taken over with their reason, and their children skipped.
     assert theirs.board.reason(taken[1]) == "diverged"
     theirs.end(2, child)

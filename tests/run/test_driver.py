@@ -140,22 +140,25 @@ def test_a_failed_parent_skips_its_children_and_no_others(
     assert not bench.run(study)
     plan = bench.plan(study)
     wild = next(asked for asked in plan.graph.cells if asked.cell.name == "wild")
-    assert plan.board.states[str(wild.pretrain)] is State.FAILED
-    assert plan.board.states[wild.finetune] is State.SKIPPED
+    assert plan.board.states[wild.trials["pretrain"]] is State.FAILED
+    assert plan.board.states[wild.trials["finetune"]] is State.SKIPPED
     # The failure says where the loss left the numbers, the skip names the failed parent.
     printed = bench.printed.getvalue()
     assert "Diverged: the loss is not finite in epoch" in printed
-    assert f"skipped: {wild.finetune}: its parent {wild.pretrain} failed" in printed
+    assert (
+        f"skipped: {wild.trials['finetune']}: its weights input needs {wild.trials['pretrain']}, which failed"
+        in printed
+    )
     # Everything else went on.
     assert plan.count(State.CACHED) == 3
     assert "failed" in (bench.folder / "results-store" / "table_1.md").read_text()
 
     # What failed for a reason of its own is not tried again unless asked.
-    attempts = len(plan.ledger.attempts(str(wild.pretrain)))
+    attempts = len(plan.ledger.attempts(wild.trials["pretrain"]))
     assert not bench.run(study)
-    assert len(plan.ledger.attempts(str(wild.pretrain))) == attempts
+    assert len(plan.ledger.attempts(wild.trials["pretrain"])) == attempts
     assert not bench.run(study, retry_failed=True)
-    assert len(plan.ledger.attempts(str(wild.pretrain))) == attempts + 1
+    assert len(plan.ledger.attempts(wild.trials["pretrain"])) == attempts + 1
 
 
 def test_a_child_never_starts_from_scratch_when_its_parent_is_gone(

@@ -127,7 +127,7 @@ class _StoppingStore(Store):
 
 
 def _recorded(recipe: Recipe, store: Path) -> TrialSpec:
-    spec = TrialSpec(key=trial_key(recipe, None), recipe=recipe)
+    spec = TrialSpec(key=trial_key(recipe, {}), recipe=recipe)
     Ledger(Store(str(store))).write_spec(spec)
     return spec
 

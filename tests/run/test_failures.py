@@ -5,7 +5,7 @@ import torch
 from ray.train import WorkerGroupError
 from tiny_trials import pretrain
 
-from model.training.fit import Diverged
+from model.training.trainer import Diverged
 from orchestrator.run.failures import OutOfMemory, advice, cause, lacks_memory
 from orchestrator.store.store import StoreError
 from orchestrator.study.graph import TrialSpec

@@ -44,6 +44,7 @@ def fill(folder: Path) -> None:
                 continue
 
 
+@pytest.mark.long  # a disk of its own is filled twice
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_full_disk_ends_in_the_stores_line_and_the_same_command_goes_on(

@@ -15,7 +15,7 @@ from orchestrator.store.store import Store
 from orchestrator.study.graph import TrialSpec, trial_key
 
 RECIPE = finetune()
-SPEC = TrialSpec(key=trial_key(RECIPE, None), recipe=RECIPE)
+SPEC = TrialSpec(key=trial_key(RECIPE, {}), recipe=RECIPE)
 STEPS = 4
 
 

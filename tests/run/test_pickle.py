@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import RestoreRecipe
 from model.epoch_row import EpochRow
 from orchestrator.cluster.allotment import Allotment
 from orchestrator.run.trainable import run_trial
@@ -19,7 +19,7 @@ ROW = EpochRow(1, 4, 1e-4, 0.5, None, None, 0.25, 0.25, None, 12, 1.5, 0.5)
 RECIPE = {"data": TINY["data"], "model": TINY["model"], "train": TINY["pretrain"]}
 TRIAL = TrialSpec(
     key="pretrain-0123456789ab",
-    recipe=PretrainRecipe.model_validate_json(json.dumps(RECIPE), strict=True),
+    recipe=RestoreRecipe.model_validate_json(json.dumps(RECIPE), strict=True),
 )
 
 

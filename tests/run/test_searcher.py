@@ -23,9 +23,10 @@ from orchestrator.run.tuner import tune_columns
 from orchestrator.store.leases import Leases
 from orchestrator.store.ledger import Ledger, Outcome
 from orchestrator.store.store import Store
+from orchestrator.study.axes import Axis
 from orchestrator.study.graph import TrialGraph, build_graph
 from orchestrator.study.space import expand_space
-from orchestrator.study.spec import Axis, StudySpec
+from orchestrator.study.spec import StudySpec
 from studies import TINY, merged
 
 WHEN = "2026-01-01T00:00:00.000+00:00"
@@ -181,10 +182,10 @@ def test_a_suggestion_is_flat_and_names_its_trial(tmp_path: Path) -> None:
     # Tune shows and stores these: primitives only, so that folders and tables stay readable.
     for config in suggested:
         assert {type(value) for value in config.values()} <= {str, int, float, bool}
-        assert config["kind"] == sweep.graph.trials[config["trial_key"]].kind
+        assert [config["stage"]] == sweep.graph.stages_of(config["trial_key"])
     # Besides the key: the cell, its seed, and its values by axis.
     assert suggested[1] == {
-        "trial_key": suggested[1]["trial_key"], "kind": "pretrain", "seed": 0,
+        "trial_key": suggested[1]["trial_key"], "stage": "pretrain", "seed": 0,
         "cell": "patch_size=2,mask_ratio=0.5", "patch_size": 2, "mask_ratio": 0.5,
     }  # fmt: skip
 
@@ -196,7 +197,7 @@ def test_a_child_is_offered_once_its_parent_is_done(tmp_path: Path) -> None:
     assert sweep.searcher.suggest("b") is None
     sweep.finish("a", parent["trial_key"], DONE)
     child = sweep.searcher.suggest("c")
-    assert sweep.graph.trials[child["trial_key"]].parent == parent["trial_key"]
+    assert sweep.graph.trials[child["trial_key"]].inputs["weights"] == parent["trial_key"]
     # Still one alive, so still not the end.
     assert sweep.searcher.suggest("d") is None
     sweep.finish("c", child["trial_key"], DONE)

@@ -130,7 +130,7 @@ def test_trackers_show_what_the_ledger_holds(
     assert b"node_ip" not in written
 
     # A trial that is started again goes on in its own MLflow run.
-    plan.ledger.forget_outcome(plan.graph.cells[0].finetune)
+    plan.ledger.forget_outcome(plan.graph.cells[0].trials["finetune"])
     assert sorted_values(recorded(run(study))).keys() == in_mlflow(store / "mlflow").keys()
 
 

@@ -80,7 +80,7 @@ def test_labels_show_the_first_cell_of_a_trial(write_study: StudyWriter) -> None
     # Primitives alone, so that Tune's tables and folders stay readable.
     assert all(isinstance(v, str | int | float) for one in shown.values() for v in one.values())
     again = next(asked for asked in graph.cells if asked.cell.name == "again")
-    assert shown[str(again.pretrain)]["patch_size"] == 2
+    assert shown[str(again.trials["pretrain"])]["patch_size"] == 2
 
 
 DEVICE_LOST = """

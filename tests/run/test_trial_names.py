@@ -31,7 +31,7 @@ KEY = "pretrain-1a2b3c4d5e6f"
     ],
 )
 def test_a_name_says_what_the_trial_is(values: dict[str, Any], expected: str) -> None:
-    assert readable_name({"trial_key": KEY, "kind": "pretrain", "seed": 0, **values}) == expected
+    assert readable_name({"trial_key": KEY, "stage": "pretrain", "seed": 0, **values}) == expected
 
 
 def test_every_trial_of_a_study_has_a_name_of_its_own(write_study: StudyWriter) -> None:

@@ -56,7 +56,7 @@ def test_the_stock_is_what_lies_there(plan: Plan) -> None:
             plan.ledger.store.read(name) for name in plan.ledger.store.sizes(Paths.trial(key))
         ]
         assert trial.bytes == sum(len(content or b"") for content in contents)
-        assert trial.kind == plan.graph.trials[key].kind
+        assert trial.task == plan.graph.trials[key].task
     assert inventory.trials[keys[0]].weights_bytes == len(b"weights of " + keys[0].encode())
     assert inventory.trials[keys[1]].weights_bytes is None
 
@@ -136,7 +136,7 @@ def test_a_removed_cell_leaves_the_study_and_can_be_deleted(write_study: StudyWr
     plan = ran(write_study(space={"patch_size": {"grid": [2]}}))
     unused = take_inventory(plan.ledger).unused
     # Its two trials stayed until they are deleted, and the others stay after that.
-    assert sorted(trial.kind for trial in unused) == ["finetune", "pretrain"]
+    assert sorted(trial.task for trial in unused) == ["classify", "restore"]
     delete_trials(plan.ledger, [trial.key for trial in unused])
     assert take_inventory(plan.ledger).trials.keys() == plan.graph.trials.keys()
     assert planned(write_study(space={"patch_size": {"grid": [2]}})).board.complete

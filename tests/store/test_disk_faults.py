@@ -25,7 +25,7 @@ from orchestrator.store.store import Store, StoreError
 from orchestrator.study.graph import TrialSpec, trial_key
 
 RECIPE = finetune()
-KEY = trial_key(RECIPE, None)
+KEY = trial_key(RECIPE, {})
 SPEC = TrialSpec(key=KEY, recipe=RECIPE)
 EPOCHS, STEPS = 3, 4
 
@@ -63,7 +63,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     store = Store(str(tmp_path_factory.mktemp("store")))
     Ledger(store).write_spec(SPEC)
     context = LedgerContext.open(SPEC, Ledger(store), CPU)
-    weights = fit(RECIPE, images_of(), context)
+    weights = fit(RECIPE, images_of(), context).weights
     content = worker.safetensors.torch.save(weights)
     return hashlib.sha256(content).hexdigest(), results(Ledger(store).rows(KEY))
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_entries import DONE, FAILED, checkpoint, rows
 
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import RestoreRecipe
 from model.errors import InputError
 from orchestrator.store.checkpoints import SavedCheckpoint
 from orchestrator.store.ledger import DamagedError, Ledger
@@ -42,7 +42,7 @@ def kept(ledger: Ledger) -> list[str]:
 
 def trial(**change: Any) -> TrialSpec:
     fields = {"data": TINY["data"], "model": TINY["model"], "train": TINY["pretrain"]} | change
-    return TrialSpec(key=KEY, recipe=PretrainRecipe.model_validate(fields))
+    return TrialSpec(key=KEY, recipe=RestoreRecipe.model_validate(fields))
 
 
 # --- rows and checkpoints ---------------------------------------------------------------------
@@ -257,15 +257,12 @@ def test_fills_over_other_pixels_than_the_loss_are_not_shown(ledger: Ledger) -> 
     assert ledger.naive_fill_losses(KEY, "masked") == {}
 
 
-def test_a_trial_of_the_old_rule_says_what_its_loss_was(ledger: Ledger) -> None:
-    spec = trial(train=TINY["pretrain"] | {"loss_region": "masked"}, loss_version=2)
-    assert spec.recipe.loss_definition == "L1 in [0, 1], mean over hidden pixels"
-    # As it was recorded, there was only one rule.
+def test_a_spec_from_before_there_were_tasks_is_read(ledger: Ledger) -> None:
+    spec = trial().model_copy(update={"inputs": {"weights": "pretrain-1"}})
     content = spec.model_dump(mode="json")
-    del content["recipe"]["loss_version"]
-    ledger.store.write_json(Paths.spec(spec.key), content)
-    recipe = ledger.spec(spec.key).recipe
-    assert "mean over images of the mean over their hidden pixels" in recipe.loss_definition
+    content["recipe"]["kind"] = {"restore": "pretrain"}[content["recipe"].pop("task")]
+    ledger.store.write_json(Paths.spec(spec.key), content | {"parent": "pretrain-1"})
+    assert ledger.spec(spec.key) == spec
 
 
 def test_a_spec_comes_back_equal_and_may_be_written_anew(ledger: Ledger) -> None:

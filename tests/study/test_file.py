@@ -81,7 +81,7 @@ def test_mistakes_of_form_do_not_hide_others(write_study: StudyWriter) -> None:
         ({"space": {"mask_ratio": {"grid": None, "loguniform": [0.6, 0.2]}}}, "low 0.6 must be below high 0.2"),
         ({"space": {"mask_ratio": {"grid": None, "quniform": [0.2, 0.6, 0.15]}}}, "must be multiples of the step"),
         ({"space": {"mask_ratio": {"grid": None, "quniform": [0.2, 0.6, 0]}}}, "must be multiples of the step"),
-        ({"tables": [{"name": "t", "title": "T", "kind": "pretrain", "metric": "val_accuracy"}]}, "metric val_accuracy: pretrain trials have none"),
+        ({"tables": [{"name": "t", "title": "T", "kind": "pretrain", "metric": "val_accuracy"}]}, "trials of task restore have none; choices: train_loss, val_loss"),
         ({"space": {"pretrain.mask.ratio": {"grid": [0.5]}}}, "space.pretrain.mask.ratio: {'grid': [0.5]}: duplicate of space.mask_ratio"),
         ({"space": {"model.hedas": {"grid": [2]}}}, "space.model.hedas.grid[0]: 2: 'model.hedas' is not a recipe field; nearest: model.heads"),
         ({"seeds": [1, 1]}, "seeds[1]: 1: duplicate of seeds[0]"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import ClassifyRecipe, RestoreRecipe
 from orchestrator.study.graph import build_graph, trial_key
 from orchestrator.study.recipes import Cell, arm_cells, cell_recipes
 from orchestrator.study.spec import StudySpec
@@ -31,12 +31,13 @@ OTHER = {
     "train.optim.lr": 0.0100000001, "train.optim.betas": [0.9, 0.999], "train.optim.eps": 1e-6,
     "train.optim.weight_decay": 0.1, "train.schedule.warmup_epochs": 0.5,
     "train.schedule.start_lr": 0.0, "train.schedule.decay_epochs": 0.5,
-    "train.schedule.final_lr": 0.0, "train.schedule.final_share": 0.3, "loss_version": 2, "train.schedule.decay": "cosine",
+    "train.schedule.final_lr": 0.0, "train.schedule.final_share": 0.3, "train.schedule.decay": "cosine",
     "train.schedule.per": "epoch", "train.augment.policy": "none", "train.augment.flip": True,
     "train.precision": "bf16", "train.mask.patch_size": 2, "train.mask.ratio": 0.5,
+    "train.terms.distillation": {"weight": 0.3},
     "train.mask.mode": "exact", "train.mask.fill": "mean", "train.loss_region": "masked",
 }  # fmt: skip
-KINDS = (PretrainRecipe, FinetuneRecipe)
+KINDS = (RestoreRecipe, ClassifyRecipe)
 
 
 def study(**change: Any) -> StudySpec:
@@ -47,11 +48,12 @@ def fields(kind: type[Any], source: str = "synthetic") -> dict[str, Any]:
     """A whole recipe as nested dictionaries."""
     spec = StudySpec.model_validate_json(json.dumps({**TINY, "data": IMAGES[source]}))
     made = cell_recipes(spec, Cell("base"), seed=0)
-    return next(recipe.model_dump(mode="json") for recipe in made if isinstance(recipe, kind))
+    recipes = [stage.recipe for stage in made.values()]
+    return next(recipe.model_dump(mode="json") for recipe in recipes if isinstance(recipe, kind))
 
 
 def key_of(kind: type[Any], content: dict[str, Any]) -> str:
-    return trial_key(kind.model_validate_json(json.dumps(content), strict=True), None)
+    return trial_key(kind.model_validate_json(json.dumps(content), strict=True), {})
 
 
 def leaves(node: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -76,7 +78,7 @@ def changed(content: dict[str, Any], path: str) -> dict[str, Any]:
 @pytest.mark.parametrize("source", IMAGES)
 def test_every_field_of_a_recipe_is_part_of_its_key(kind: type[Any], source: str) -> None:
     content = fields(kind, source)
-    paths = leaves(content).keys() - {"kind", "data.source", "data.path"}
+    paths = leaves(content).keys() - {"task", "data.source", "data.path", "model.network"}
     # A new field has to say above what its other value is.
     assert paths <= OTHER.keys()
     keys = {key_of(kind, changed(content, path)) for path in paths}
@@ -91,16 +93,18 @@ def test_stages_and_image_sources_have_keys_of_their_own() -> None:
 
 @pytest.mark.parametrize("source", ["tiny-imagenet", "folder"])
 def test_where_the_images_lie_is_no_part_of_the_key(source: str) -> None:
-    content = fields(PretrainRecipe, source)
+    content = fields(RestoreRecipe, source)
     moved = merged(content, {"data": {"path": "/else/where"}})
     # The fingerprint says which images they are.
-    assert key_of(PretrainRecipe, moved) == key_of(PretrainRecipe, content)
+    assert key_of(RestoreRecipe, moved) == key_of(RestoreRecipe, content)
 
 
 def test_the_parent_is_part_of_its_childs_key() -> None:
-    child = FinetuneRecipe.model_validate(fields(FinetuneRecipe))
-    # The same finetuning from other weights ends elsewhere.
-    assert len({trial_key(child, parent) for parent in (None, "pretrain-1", "pretrain-2")}) == 3
+    child = ClassifyRecipe.model_validate(fields(ClassifyRecipe))
+    # The same finetuning from other weights, or with a teacher, ends elsewhere.
+    edges = [{}, {"weights": "restore-1"}, {"weights": "restore-2"}, {"teacher": "restore-1"}]
+    edges.append({"weights": "restore-1", "teacher": "restore-2"})
+    assert len({trial_key(child, inputs) for inputs in edges}) == len(edges)
 
 
 # --- a study's graph --------------------------------------------------------------------------
@@ -112,14 +116,15 @@ def test_equal_pretrainings_are_one_trial() -> None:
         Cell("again", {"finetune.optim.lr": 0.1}),
     ]  # fmt: skip
     graph = build_graph(study(seeds=[0, 1]), (cell for cell in arms))
-    kinds = [trial.kind for trial in graph.trials.values()]
+    kinds = [trial.task for trial in graph.trials.values()]
     # For each seed: one pretraining for all three arms, and two different finetunings.
-    assert kinds == ["pretrain", "finetune", "finetune"] * 2
+    assert kinds == ["restore", "classify", "classify"] * 2
     # Each cell still knows its own trials, at each seed.
     assert [(asked.cell.name, asked.seed) for asked in graph.cells] == [
         ("slow", 0), ("fast", 0), ("again", 0), ("slow", 1), ("fast", 1), ("again", 1),
     ]  # fmt: skip
-    assert graph.cells[1].finetune == graph.cells[2].finetune != graph.cells[0].finetune
+    slow, fast, again = [asked.trials["finetune"] for asked in graph.cells[:3]]
+    assert fast == again != slow
 
 
 def test_a_parent_stands_before_its_children_and_is_what_they_name() -> None:
@@ -128,7 +133,8 @@ def test_a_parent_stands_before_its_children_and_is_what_they_name() -> None:
     order = list(graph.trials)
     for asked in graph.cells:
         # The edge of the graph is the cell's own pretraining; the baseline has none.
-        assert graph.trials[asked.finetune].parent == asked.pretrain
-        assert (asked.pretrain is None) == (asked.cell.name == "baseline")
-        # Whoever walks the graph in order meets parents first.
-        assert asked.pretrain is None or order.index(asked.pretrain) < order.index(asked.finetune)
+        pretrain, finetune = asked.trials.get("pretrain"), asked.trials["finetune"]
+        assert graph.trials[finetune].inputs.get("weights") == pretrain
+        assert (pretrain is None) == (asked.cell.name == "baseline")
+        # Whoever walks the graph in order meets inputs first.
+        assert pretrain is None or order.index(pretrain) < order.index(finetune)

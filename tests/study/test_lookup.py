@@ -9,7 +9,7 @@ from orchestrator.study.recipes import Cell
 from orchestrator.study.spec import StudySpec
 
 CELLS = [
-    Cell("baseline", {}, pretrain=False),
+    Cell("baseline", {}, from_scratch=True),
     Cell("he", {"model.init": "he"}),
     *(
         Cell(f"patch_size={size},mask_ratio={ratio}", {"patch_size": size, "mask_ratio": ratio})
@@ -40,17 +40,16 @@ def test_cells_with_names_are_found_by_them(graph: TrialGraph) -> None:
 
 
 def test_a_trial_names_its_cell_at_its_seed(graph: TrialGraph) -> None:
-    wanted = next(asked for asked in graph.cells if asked.seed == 1 and asked.pretrain)
-    assert wanted.pretrain is not None
-    kind, _, digits = wanted.pretrain.partition("-")
-    assert find_cell(graph, wanted.pretrain) == [wanted]
+    wanted = next(asked for asked in graph.cells if asked.seed == 1 and "pretrain" in asked.trials)
+    kind, _, digits = wanted.trials["pretrain"].partition("-")
+    assert find_cell(graph, wanted.trials["pretrain"]) == [wanted]
     assert find_cell(graph, f"{kind}-{digits[:8]}") == [wanted]
     assert find_cell(graph, digits[:8]) == [wanted]
 
 
 def test_a_beginning_of_many_trials_is_refused_with_some_of_them(graph: TrialGraph) -> None:
-    with pytest.raises(InputError, match=r"matches several trials: pretrain-.*"):
-        find_cell(graph, "pretrain-")
+    with pytest.raises(InputError, match=r"matches several trials: restore-.*"):
+        find_cell(graph, "restore-")
     # Nothing at all is no beginning.
     with pytest.raises(InputError, match="no such cell"):
         find_cell(graph, "")
@@ -61,7 +60,7 @@ def test_a_beginning_of_many_trials_is_refused_with_some_of_them(graph: TrialGra
     [
         "8x4,20%",
         "4,0.3",
-        "4",
+        "40%",
         "mask_ratio=4,patch_size=0.2",
         "4,20,1",
         "x,%",

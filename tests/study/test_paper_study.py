@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from checkout import ROOT
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe
+from model.config.recipe import ClassifyRecipe, RestoreRecipe
 from model.data.image_set import ImageSet, split
 from model.training.schedule import learning_rate
 from orchestrator.cli import app
@@ -32,20 +32,20 @@ def graph(study: StudySpec) -> TrialGraph:
 
 
 def test_nine_pretrainings_and_ten_finetunings(graph: TrialGraph) -> None:
-    kinds = [trial.kind for trial in graph.trials.values()]
-    assert (kinds.count("pretrain"), kinds.count("finetune")) == (9, 10)
+    tasks = [trial.task for trial in graph.trials.values()]
+    assert (tasks.count("restore"), tasks.count("classify")) == (9, 10)
     # The baseline comes first; every other finetuning follows its own pretraining.
     baseline, *others = graph.trials.values()
-    assert (baseline.kind, baseline.parent) == ("finetune", None)
+    assert (baseline.task, baseline.inputs) == ("classify", {})
     for parent, child in zip(others[::2], others[1::2], strict=True):
-        assert (parent.kind, child.parent) == ("pretrain", parent.key)
+        assert (parent.task, child.inputs) == ("restore", {"weights": parent.key})
 
 
 def test_the_masks_are_the_papers(graph: TrialGraph) -> None:
     masks = [
         trial.recipe.train.mask
         for trial in graph.trials.values()
-        if isinstance(trial.recipe, PretrainRecipe)
+        if isinstance(trial.recipe, RestoreRecipe)
     ]
     assert [(mask.patch_size, mask.ratio) for mask in masks] == [
         (size, ratio) for size in (4, 2, 8) for ratio in (0.2, 0.4, 0.6)
@@ -63,7 +63,7 @@ def test_both_stages_train_alike(graph: TrialGraph) -> None:
         assert optim.weight_decay == 0
         # AutoAugment and nothing else, in both stages.
         assert (train.augment.policy, train.augment.flip) == ("autoaugment", False)
-        if isinstance(trial.recipe, PretrainRecipe):
+        if isinstance(trial.recipe, RestoreRecipe):
             assert trial.recipe.train.loss_region == "all"
 
 
@@ -116,7 +116,7 @@ def test_plan_prints_every_recipe_with_nothing_left_implicit(
         place = printed.find("{", place)
     assert len(trials) == 19
     for trial in trials:
-        kind = {"pretrain": PretrainRecipe, "finetune": FinetuneRecipe}[trial["recipe"]["kind"]]
+        kind = {"restore": RestoreRecipe, "classify": ClassifyRecipe}[trial["recipe"]["task"]]
         recipe = kind.model_validate_json(json.dumps(trial["recipe"]))
         # Reading it back fills in no default: every field was there.
-        assert recipe.model_dump(mode="json", exclude_unset=True) == recipe.model_dump(mode="json")
+        assert recipe.model_dump(mode="json") == trial["recipe"]

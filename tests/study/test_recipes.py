@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from model.config.recipe import Recipe
+from orchestrator.study.axes import Scalar
 from orchestrator.study.graph import build_graph
-from orchestrator.study.recipes import Cell, UnknownField, arm_cells, cell_recipes, set_field
-from orchestrator.study.spec import Scalar, StudyError, StudySpec
+from orchestrator.study.recipes import Cell, InvalidRecipe, arm_cells, cell_recipes
+from orchestrator.study.sections import UnknownField, sections_of, set_field
+from orchestrator.study.spec import StudyError, StudySpec
 from studies import TINY, merged
 
 FOLDER = {"source": "folder", "path": "somewhere"}
@@ -26,6 +28,11 @@ def leaves(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         below = leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else None
         found |= {f"{prefix}{key}": value} if below is None else below
     return found
+
+
+def recipes(study: StudySpec, cell: Cell) -> list[Recipe]:
+    """The recipes of a cell's stages at seed 0."""
+    return [stage.recipe for stage in cell_recipes(study, cell, seed=0).values()]
 
 
 def difference(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
@@ -51,25 +58,25 @@ def difference(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
 def test_a_cell_changes_the_fields_that_it_names_and_no_others(
     values: dict[str, Scalar], pretrain_changes: dict[str, Any], finetune_changes: dict[str, Any]
 ) -> None:
-    base_pretrain, base_finetune = cell_recipes(study(), Cell("base"), seed=0)
-    pretrain, finetune = cell_recipes(study(), Cell("changed", values), seed=0)
+    base_pretrain, base_finetune = recipes(study(), Cell("base"))
+    pretrain, finetune = recipes(study(), Cell("changed", values))
     # Each stage shows exactly the changes that concern it; both share data and model.
     assert difference(base_pretrain, pretrain) == pretrain_changes
     assert difference(base_finetune, finetune) == finetune_changes
 
 
 def test_the_seed_is_that_of_both_stages() -> None:
-    for recipe in cell_recipes(study(), Cell("base"), seed=7):
+    for stage in cell_recipes(study(), Cell("base"), seed=7).values():
         # A seed varies the pretraining as well as what is built on it.
-        assert recipe is not None
-        assert recipe.seed == 7
+        assert stage.recipe.seed == 7
 
 
 def test_a_cell_without_pretraining_has_one_recipe() -> None:
-    pretrain, finetune = cell_recipes(study(), Cell("baseline", pretrain=False), seed=0)
+    made = cell_recipes(study(), Cell("baseline", from_scratch=True), seed=0)
     # There is nothing to pretrain, and the finetuning is that of every other cell.
-    assert pretrain is None
-    assert finetune == cell_recipes(study(), Cell("base"), seed=0)[1]
+    assert list(made) == ["finetune"]
+    assert made["finetune"].inputs == {}
+    assert [made["finetune"].recipe] == recipes(study(), Cell("base"))[1:]
 
 
 def test_a_cell_leaves_the_study_as_it_is() -> None:
@@ -121,7 +128,7 @@ def test_no_cell_has_other_images_than_its_study(
     spec = StudySpec.model_validate_json(json.dumps({**TINY, "data": data or TINY["data"]}))
     # The fingerprint is the study's: with it, a cell would train on the study's images and be
     # filed as something else.
-    with pytest.raises(UnknownField, match="a study has one set of them"):
+    with pytest.raises(UnknownField, match="a stage has one set of them"):
         cell_recipes(spec, Cell("odd", {f"data.{field}": value}), seed=0)
 
 
@@ -130,14 +137,14 @@ def test_images_that_lie_somewhere_may_be_divided_otherwise(source: str) -> None
     data = {**FOLDER, "source": source}
     spec = StudySpec.model_validate_json(json.dumps({**TINY, "data": data}))
     cell = Cell("few", {"data.train_per_class": 5, "data.dev_per_class": 2})
-    found = cell_recipes(spec, cell, seed=0)[1].data
+    found = recipes(spec, cell)[1].data
     # A study of small data draws fewer of the same images.
     assert (found.train_per_class, found.dev_per_class) == (5, 2)
 
 
 def test_an_invalid_combination_is_refused() -> None:
     # 16 pixels cannot be divided into squares of 3.
-    with pytest.raises(ValidationError, match="patch_size 3 does not divide the 16-pixel image"):
+    with pytest.raises(InvalidRecipe, match="patch_size 3 does not divide the 16-pixel image"):
         cell_recipes(study(), Cell("odd", {"patch_size": 3}), seed=0)
 
 
@@ -145,21 +152,20 @@ def test_named_cells_are_the_baseline_and_the_arms_in_their_order() -> None:
     arms = [{"name": "z", "set": {"model.init": "he"}}, {"name": "a", "pretrain": False}]
     # The baseline comes first, as in the paper; the arms as they were written.
     assert arm_cells(study(arms=arms)) == [
-        Cell("baseline", {}, pretrain=False),
+        Cell("baseline", {}, from_scratch=True),
         Cell("z", {"model.init": "he"}),
-        Cell("a", {}, pretrain=False),
+        Cell("a", {}, from_scratch=True),
     ]
     # A study may do without the baseline.
     assert arm_cells(study(baseline=False)) == []
 
 
 def test_a_field_is_set_where_it_stands_and_nowhere_else() -> None:
-    sections = {"data": {"source": "folder"}, "pretrain": {"mask": {"ratio": 0.4, "size": 4}}}
-    set_field(sections, "pretrain.mask.ratio", 0.5)
+    spec = study()
+    sections, before = sections_of(spec), leaves(sections_of(spec))
+    set_field(spec, sections, "pretrain.mask.ratio", 0.5)
     # Siblings and other sections are as they were.
-    assert sections == {
-        "data": {"source": "folder"}, "pretrain": {"mask": {"ratio": 0.5, "size": 4}},
-    }  # fmt: skip
+    assert leaves(sections) == before | {"pretrain.mask.ratio": 0.5}
 
 
 # --- from recipes to trials ---------------------------------------------------------------------
@@ -170,7 +176,7 @@ def test_a_key_never_changes_by_accident() -> None:
     graph = build_graph(spec, [Cell("base")])
     # Stores hold these names: when they change, no store's trials are found again. That is right
     # only where a default or a field of the recipe is meant to change.
-    assert list(graph.trials) == ["pretrain-30167a29cd47", "finetune-1abf421a5dba"]
+    assert list(graph.trials) == ["restore-87591ffaadd3", "classify-412248d16373"]
 
 
 @pytest.mark.parametrize(
@@ -197,23 +203,11 @@ def test_a_combination_that_no_recipe_allows_names_its_cell() -> None:
         build_graph(study(), [Cell("odd", {"patch_size": 3})])
 
 
-def test_a_loss_over_hidden_pixels_alone_has_a_new_key() -> None:
-    def key(**pretrain: Any) -> str:
-        spec = StudySpec.model_validate({"name": "a", "pretrain": pretrain})
-        return next(iter(build_graph(spec, [Cell("base")]).trials))
-
-    # Its rule changed, and trials of the old one, pretrain-3a8264c36ebe, are not taken for it.
-    assert key(loss_region="masked") == "pretrain-99a2bc7a49d8"
-    # All others stay.
-    assert key(loss_region="all") == "pretrain-30167a29cd47"
-
-
 def test_a_cell_with_another_number_of_epochs_has_a_schedule_of_its_own() -> None:
     spec = StudySpec.model_validate({"name": "a", "pretrain": {"epochs": 10}})
     lengths = []
     for values in ({}, {"pretrain.epochs": 50}, {"pretrain.schedule.decay_epochs": 2}):
-        pretrain, _ = cell_recipes(spec, Cell("base", values), seed=0)
-        assert pretrain is not None
+        pretrain, _ = recipes(spec, Cell("base", values))
         schedule = pretrain.train.schedule
         lengths.append((schedule.warmup_epochs, schedule.decay_epochs))
     assert lengths == [(1, 3), (5, 15), (1, 2)]

@@ -1,13 +1,13 @@
 """Records of a whole study made by hand, each number a function of its place, for the figures."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from hand_records import EPOCH, TRIAL
+from hand_records import EPOCH, TASKS, TRIAL, asked_for
 from matplotlib.figure import Figure
 
 from orchestrator.report.figures.all_figures import drawings
@@ -36,9 +36,9 @@ def done(*_: Any) -> Ended:
     return "done", EPOCHS_ASKED
 
 
-def number(name: str, seed: int, kind: str, epoch: int) -> float:
+def number(name: str, seed: int, stage: str, epoch: int) -> float:
     """Any number in [0, 1) that no other place has."""
-    place = sum(ord(letter) * (31**step % 997) for step, letter in enumerate(f"{name}{kind}"))
+    place = sum(ord(letter) * (31**step % 997) for step, letter in enumerate(f"{name}{stage}"))
     return (place * 7 + seed * 131 + epoch * 17) % 1009 / 1009
 
 
@@ -46,37 +46,41 @@ def recorded(
     cells: Iterable[Cell],
     seeds: Iterable[int] = (0,),
     ended: Callable[[str, int, str], Ended] = done,
+    stages: Mapping[str, str] = TASKS,
 ) -> Records:
-    """Records of cells; `ended` says from name, seed and kind how far a trial came."""
+    """Records of cells; `ended` says from name, seed and stage how far a trial came.
+
+    Args:
+        stages: task of each stage; the last starts from the first, the others from nothing.
+    """
     trials, epochs, asked = [], [], []
     for name, values in cells:
         for seed in seeds:
-            keys = {kind: f"{kind}-{name}-{seed}" for kind in ("pretrain", "finetune")}
+            keys = {stage: f"{task}-{stage}-{name}-{seed}" for stage, task in stages.items()}
             if name.startswith("baseline"):
-                del keys["pretrain"]
-            for kind, key in keys.items():
-                state, rows = ended(name, seed, kind)
-                trials.append(_trial(key, kind, state, seed, rows))
-                epochs += [_epoch(key, name, seed, kind, row + 1) for row in range(rows)]
-            asked.append({
-                "cell": name, "seed": seed, "values": json.dumps(values),
-                "pretrain_key": keys.get("pretrain"), "finetune_key": keys["finetune"],
-            })  # fmt: skip
+                keys = dict([*keys.items()][-1:])
+            first, last = next(iter(keys)), [*keys][-1]
+            for stage, key in keys.items():
+                state, rows = ended(name, seed, stage)
+                inputs = {"weights": keys[first]} if first != stage == last else {}
+                trials.append(_trial(key, stages[stage], state, seed, rows) | {"inputs": inputs})
+                found = [number(name, seed, stage, row + 1) for row in range(rows)]
+                epochs += [_epoch(key, stages[stage], *row) for row in enumerate(found, 1)]
+            asked += asked_for(name, seed, values, keys)
     return Records(table_of(TRIALS, trials), table_of(EPOCHS, epochs), table_of(CELLS, asked))
 
 
-def _trial(key: str, kind: str, state: str, seed: int, rows: int) -> dict[str, Any]:
-    known = kind == "pretrain" and state == "done"
+def _trial(key: str, task: str, state: str, seed: int, rows: int) -> dict[str, Any]:
+    known = task == "restore" and state == "done"
     fills = {"zero_fill": 0.3, "mean_fill": 0.2, "gaussian_fill": 0.1} if known else {}
     return {
-        **TRIAL, "trial_key": key, "kind": kind, "state": state, "seed": seed, "recipe": RECIPE,
-        "epochs": EPOCHS_ASKED, "epochs_done": rows, **fills,
+        **TRIAL, "trial_key": key, "task": task, "state": state, "seed": seed,
+        "recipe": RECIPE, "epochs": EPOCHS_ASKED, "epochs_done": rows, **fills,
     }  # fmt: skip
 
 
-def _epoch(key: str, name: str, seed: int, kind: str, epoch: int) -> dict[str, Any]:
-    found = number(name, seed, kind, epoch)
-    accuracy = {"val_accuracy": found, "train_accuracy": found} if kind == "finetune" else {}
+def _epoch(key: str, task: str, epoch: int, found: float) -> dict[str, Any]:
+    accuracy = {"val_accuracy": found, "train_accuracy": found} if task == "classify" else {}
     return {
         **EPOCH, "trial_key": key, "epoch": epoch, "learning_rate": 0.01 * epoch,
         "val_loss": 1 - found, "train_loss": 2 - found, **accuracy,
@@ -84,10 +88,10 @@ def _epoch(key: str, name: str, seed: int, kind: str, epoch: int) -> dict[str, A
 
 
 def samples(records: Records, side: int = 8, of: int = 2) -> pa.Table:
-    """Random pictures of every pretrain trial that is done; originals are the same for all."""
+    """Random pictures of every restore trial that is done; originals are the same for all."""
     rows = []
     for trial in records.trials.to_pylist():
-        if (trial["kind"], trial["state"]) != ("pretrain", "done"):
+        if (trial["task"], trial["state"]) != ("restore", "done"):
             continue
         for sample in range(of):
             original = np.random.default_rng(sample).integers(0, 256, (side, side, 3), np.uint8)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hand_records import EPOCH, TRIAL
+from hand_records import EPOCH, TRIAL, asked_for
 
 from orchestrator.report.formats.arranged import arrange
 from orchestrator.report.page.page import page
@@ -34,30 +34,35 @@ def made(
 ) -> Records:
     """Pretrainings with finetunings, all done but the last of three parents, which failed."""
     trials: list[dict[str, Any]] = []
+    cells: list[dict[str, Any]] = []
     for number in range(parents):
         failed = parents == 3 and number == 2
-        key = f"pretrain-{number}"
+        key = f"restore-{number}"
         state = {"state": "failed", "reason": reason} if failed else {}
-        trials.append(_trial(key, "pretrain", number, origin) | state)
+        trials.append(_trial(key, "restore", number, origin) | state)
+        if not children:
+            cells += asked_for(f"arm-{number}", 0, {}, {"pretrain": key})
         for child in range(number * children, (number + 1) * children):
             after = {"state": "skipped", "reason": f"{key} failed"} if failed else {}
-            trial = _trial(f"finetune-{child}", "finetune", number, origin)
-            trials.append(trial | {"parent_key": key} | after)
+            trial = _trial(f"classify-{child}", "classify", number, origin)
+            trials.append(trial | {"inputs": {"weights": key}} | after)
+            keys = {"pretrain": key, "finetune": trial["trial_key"]}
+            cells += asked_for(f"arm-{child}", 0, {}, keys)
     epochs = [{**EPOCH, "trial_key": trial["trial_key"]} for trial in trials]
-    return Records(table_of(TRIALS, trials), table_of(EPOCHS, epochs), table_of(CELLS, []))
+    return Records(table_of(TRIALS, trials), table_of(EPOCHS, epochs), table_of(CELLS, cells))
 
 
-def _trial(key: str, kind: str, number: int, origin: dict[str, Any]) -> dict[str, Any]:
+def _trial(key: str, task: str, number: int, origin: dict[str, Any]) -> dict[str, Any]:
     provenance = json.dumps(PROVENANCE | origin)
-    recipe = json.dumps({"kind": kind, "seed": number})
-    return TRIAL | {"trial_key": key, "kind": kind, "recipe": recipe, "provenance": provenance}
+    recipe = json.dumps({"task": task, "seed": number})
+    return TRIAL | {"trial_key": key, "task": task, "recipe": recipe, "provenance": provenance}
 
 
 def hostile_page() -> bytes:
     """A page of a study that tries to be more than text wherever it may say something."""
     spec = study(
         description=HOSTILE,
-        tables=[{"name": "t", "title": HOSTILE, "kind": "finetune", "metric": "val_accuracy"}],
+        tables=[{"name": "t", "title": HOSTILE, "stage": "finetune", "metric": "val_accuracy"}],
         arms=[{"name": "arm", "set": {"model.init": HOSTILE}}],
     )
     found = made(3, reason=HOSTILE, cpu=HOSTILE, new={HOSTILE: 1})

@@ -23,16 +23,17 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from model.config.images import SyntheticImages
 from model.config.network import ModelConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe, current_loss_version
-from model.config.training import FinetuneConfig, OptimConfig, PretrainConfig, ScheduleConfig
+from model.config.recipe import ClassifyRecipe, Recipe, RestoreRecipe
+from model.config.training import ClassifyConfig, OptimConfig, RestoreConfig, ScheduleConfig
 from model.data.image_set import ImageSet
 from model.data.synthetic import SyntheticSource
 from model.epoch_row import EpochRow
 from model.objectives.objectives import Batch, Scores
 from model.training.batches import LocalBatch
 from model.training.context import LocalContext, TrainContext
-from model.training.fit import Diverged, fit
+from model.training.fit import fit
 from model.training.metrics import RunningMetrics
+from model.training.trainer import Diverged
 
 CPU = torch.device("cpu")
 NETWORK = ModelConfig(channels=(4, 8), features=8, embed=8, heads=2, blocks=1, ffn=16, init="he")
@@ -48,17 +49,16 @@ torch.set_num_threads(1)  # tensors this small would only wait for each other in
 Rows = list[dict[str, Any]]
 
 
-def pretrain(data: SyntheticImages = IMAGES, seed: int = 0, **train: Any) -> PretrainRecipe:
+def pretrain(data: SyntheticImages = IMAGES, seed: int = 0, **train: Any) -> RestoreRecipe:
     """A pretrain recipe of three epochs of four steps, the last one of a single image."""
-    config = PretrainConfig(**_defaults() | train)
-    version = current_loss_version(config.loss_region)
-    return PretrainRecipe(seed=seed, data=data, model=NETWORK, train=config, loss_version=version)
+    config = RestoreConfig(**_defaults() | train)
+    return RestoreRecipe(seed=seed, data=data, model=NETWORK, train=config)
 
 
-def finetune(data: SyntheticImages = IMAGES, seed: int = 0, **train: Any) -> FinetuneRecipe:
+def finetune(data: SyntheticImages = IMAGES, seed: int = 0, **train: Any) -> ClassifyRecipe:
     """As `pretrain`, for a classifier."""
-    config = FinetuneConfig(**_defaults() | train)
-    return FinetuneRecipe(seed=seed, data=data, model=NETWORK, train=config)
+    config = ClassifyConfig(**_defaults() | train)
+    return ClassifyRecipe(seed=seed, data=data, model=NETWORK, train=config)
 
 
 def _defaults() -> dict[str, Any]:
@@ -78,17 +78,23 @@ def results(rows: list[EpochRow]) -> Rows:
     return [
         {
             name: value
-            for name, value in asdict(row).items()
+            for name, value in flat(row).items()
             if value is not None and not name.endswith("seconds")
         }
         for row in rows
     ]
 
 
+def flat(row: EpochRow) -> dict[str, Any]:
+    """A row with its measures beside its other columns."""
+    columns = asdict(row)
+    return columns | columns.pop("measures")
+
+
 def train(recipe: Recipe, context: TrainContext | None = None) -> dict[str, Tensor]:
     """Final weights of a recipe on its own images."""
     assert isinstance(recipe.data, SyntheticImages)
-    return fit(recipe, images_of(recipe.data), context or LocalContext())
+    return fit(recipe, images_of(recipe.data), context or LocalContext()).weights
 
 
 @contextmanager

@@ -58,11 +58,11 @@ def accuracy(
         def draw(group: Group = group) -> Figure:
             figure = Figure(figsize=(COLUMN, 2.4))
             axes = figure.subplots()
-            by_epoch(axes, group, curves, table.kind, table.metric, looks)
+            by_epoch(axes, group, curves, table.stage, table.metric, looks)
             axes.set(ylabel="Validation accuracy", ylim=(0, top))
             axes.set_title(wrapped(group.name))
             axes.yaxis.set_major_formatter(percent())
-            handles = handles_of([group], curves, table.kind, table.metric, looks)
+            handles = handles_of([group], curves, table.stage, table.metric, looks)
             for name, share, style in guess_lines(guess):
                 handles[name] = axes.axhline(share, color=GREY, linewidth=0.8, linestyle=style)
             handles |= _published(axes, group, looks)
@@ -74,11 +74,11 @@ def accuracy(
 
 
 def by_epoch(
-    axes: Axes, group: Group, curves: Curves, kind: str, metric: str, looks: Mapping[str, Look]
+    axes: Axes, group: Group, curves: Curves, stage: str, metric: str, looks: Mapping[str, Look]
 ) -> None:
     """One line for each cell of a group; over several seeds their mean and one deviation."""
     for name, value in group.cells:
-        if line := curves.line(value.cell, kind, metric):
+        if line := curves.line(value.cell, stage, metric):
             plot(axes, line, looks[name])
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(whole())
@@ -107,14 +107,14 @@ def panels(filled: FilledTable, curves: Curves) -> list[Group]:
     base = tuple(cell for cell in out if cell[0] == BASE)
     arms = Group("arms", tuple(cell for cell in out if cell[0] != BASE), "arms")
     alone = Group(BASE, base, BASE)
-    kind, metric = filled.table.kind, filled.table.metric
+    stage, metric = filled.table.stage, filled.table.metric
     groups = [replace(group, cells=base + group.cells) for group in (*rows(filled), arms)]
     wanted = groups if any(len(group.cells) > len(base) for group in groups) else [alone]
     return [
         group
         for group in wanted
         if any(
-            curves.line(value.cell, kind, metric)
+            curves.line(value.cell, stage, metric)
             for name, value in group.cells
             if name != BASE or group is alone
         )
@@ -131,12 +131,12 @@ def looks_of(filled: FilledTable) -> dict[str, Look]:
 
 
 def handles_of(
-    groups: Iterable[Group], curves: Curves, kind: str, metric: str, looks: Mapping[str, Look]
+    groups: Iterable[Group], curves: Curves, stage: str, metric: str, looks: Mapping[str, Look]
 ) -> dict[str, Line2D]:
     """Legend entries of the lines drawn, with what must be known to read them."""
     drawn: dict[str, list[Line]] = {}
     for name, value in (cell for group in groups for cell in group.cells):
-        if line := curves.line(value.cell, kind, metric):
+        if line := curves.line(value.cell, stage, metric):
             drawn.setdefault(name, []).append(line)
     counts = {name: _seeds(lines) for name, lines in drawn.items()}
     handles = {}
@@ -181,6 +181,6 @@ def _highest(filled: FilledTable, curves: Curves) -> float:
     """Top of the accuracy axis of all of a table's figures, so that they compare."""
     heights = [0.0, *(value.published or 0.0 for value in filled.values)]
     for value in filled.values:
-        if line := curves.line(value.cell, filled.table.kind, filled.table.metric):
+        if line := curves.line(value.cell, filled.table.stage, filled.table.metric):
             heights.append(float(np.max(line.mean + np.nan_to_num(line.sd))))
     return min(1.02, 1.08 * max(heights)) or 1.0

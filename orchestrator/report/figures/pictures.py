@@ -24,17 +24,17 @@ _PAIRS = 3  # of masked and restored pictures, side by side on a page
 
 
 class Pictures:
-    """The recorded samples by cell."""
+    """The recorded samples of a stage by cell."""
 
-    def __init__(self, samples: pa.Table, curves: Curves) -> None:
-        self._curves = curves
+    def __init__(self, samples: pa.Table, curves: Curves, stage: str) -> None:
+        self._curves, self._stage = curves, stage
         self._found: dict[str, list[Sample]] = {}
         for row in samples.to_pylist():
             self._found.setdefault(row["trial_key"], []).append(row)
 
     def of(self, cell: str) -> list[Sample]:
         """The samples of the cell's first seed that has any, pictures as (S, S, 3) uint8."""
-        for key in self._curves.keys(cell, "pretrain"):
+        for key in self._curves.keys(cell, self._stage):
             if samples := self._found.get(key):
                 return [_decoded(row) for row in samples]
         return []

@@ -12,8 +12,9 @@ from orchestrator.report.records.epoch_selection import row_numbers
 from orchestrator.report.records.guessing import Guessing
 from orchestrator.report.tables.axes import axis_name, ordered
 from orchestrator.report.tables.fill import FilledTable, Value
+from orchestrator.study.axes import Scalar
 from orchestrator.study.metrics import METRICS
-from orchestrator.study.spec import Scalar, StudySpec
+from orchestrator.study.spec import StudySpec
 
 BASE = "baseline"
 
@@ -51,23 +52,23 @@ class Line:
 
 
 class Curves:
-    """The records by cell, kind of trial and metric."""
+    """The records by cell, stage and metric."""
 
     def __init__(self, records: Records) -> None:
         self._trials = records.trial_rows
         self._epochs, self._places = records.epochs, row_numbers(records.epochs)
         self._keys: dict[tuple[str, str], list[str]] = {}
         for cell in records.cell_rows:
-            for kind, key in cell.trials.items():
-                self._keys.setdefault((cell.name, kind), []).append(key)
+            for stage, key in cell.trials.items():
+                self._keys.setdefault((cell.name, stage), []).append(key)
 
-    def keys(self, cell: str, kind: str) -> list[str]:
-        """Keys of the cell's trials of a kind, one a seed."""
-        return self._keys.get((cell, kind), [])
+    def keys(self, cell: str, stage: str) -> list[str]:
+        """Keys of the cell's trials of a stage, one a seed."""
+        return self._keys.get((cell, stage), [])
 
-    def line(self, cell: str, kind: str, metric: str) -> Line | None:
+    def line(self, cell: str, stage: str, metric: str) -> Line | None:
         """The metric of the cell's trials; None before any has recorded it."""
-        keys = self.keys(cell, kind)
+        keys = self.keys(cell, stage)
         of_cell = [self._places[key] for key in keys if key in self._places]
         if not of_cell:
             return None
@@ -126,19 +127,24 @@ def named(filled: FilledTable, name: str, value: Scalar) -> str:
     return f"{said} {axis_name(name)}" if name == "mask_ratio" else f"{axis_name(name)} {said}"
 
 
+def stage_title(stage: str) -> str:
+    """A stage as a figure calls it."""
+    return {"pretrain": "pretraining", "finetune": "finetuning"}.get(stage, stage)
+
+
 def axis_title(name: str) -> str:
     """An axis with its unit, as a figure's edge says it."""
     titles = {"patch_size": "Patch size (pixels)", "mask_ratio": "Share of patches masked"}
     return titles.get(name, axis_name(name))
 
 
-def measured(study: StudySpec, kind: str, metric: str) -> str:
+def measured(study: StudySpec, task: str, metric: str) -> str:
     """A metric with its unit, as an axis says it."""
     measure = METRICS[metric]
     name = {"val": "Validation", "train": "Training"}[measure.split]
     if measure.is_accuracy:
         return f"{name} accuracy"
-    if kind == "finetune":
+    if task == "classify":
         return f"{name} loss (cross-entropy, nats)"
     return f"{name} loss (L1{study.loss_pixels})"
 

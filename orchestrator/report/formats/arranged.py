@@ -18,7 +18,7 @@ class ArrangedTable:
     notes: tuple[str, ...]
     """Sentences to stand below it."""
     comparisons: tuple[Comparison, ...]
-    """Those that its kind allows."""
+    """Those that the task of its stage allows."""
 
     @property
     def name(self) -> str:

@@ -166,7 +166,7 @@ def _minus_paper(filled: FilledTable) -> Show:
 
 def references(filled: FilledTable) -> tuple[list[Comparison], list[Comparison]]:
     """Comparisons that are shown: with no pretraining, and of losses over seeds by patch size."""
-    if filled.table.kind == "finetune":
+    if filled.table.task == "classify":
         return against_scratch(filled), []
     above = against_row_above(filled)
     return [], above if any(each.difference.n > 1 for each in above) else []

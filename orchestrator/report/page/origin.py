@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +35,9 @@ _ROUNDING = {"cpu", "cpu_kernels", "gpu", "machine"}
 
 @dataclass(frozen=True)
 class Recipes:
-    """All recipes of one kind of trial."""
+    """All recipes of one stage."""
 
-    kind: str
+    stage: str
     common: str
     """Fields that all of them share, as YAML."""
     compared: Compared
@@ -72,13 +72,13 @@ class Code:
     """Number of other states that some trials ran on."""
 
 
-def recipes(trials: Sequence[ShownTrial]) -> list[Recipes]:
-    """The recipes of each kind, pretraining first: the common part once, then what differs."""
+def recipes(trials: Sequence[ShownTrial], stages: Iterable[str]) -> list[Recipes]:
+    """The recipes of each stage, inputs first: the common part once, then what differs."""
     groups = []
-    for kind in sorted({trial.record["kind"] for trial in trials}, reverse=True):
-        some = tuple(trial for trial in trials if trial.record["kind"] == kind)
+    for stage in stages:
+        some = tuple(trial for trial in trials if stage in trial.stages)
         compared = compare([json.loads(trial.record["recipe"]) for trial in some])
-        groups.append(Recipes(kind, to_yaml(unflatten(compared.common)), compared, some))
+        groups.append(Recipes(stage, to_yaml(unflatten(compared.common)), compared, some))
     return groups
 
 
@@ -114,4 +114,7 @@ def study_yaml(study: StudySpec) -> str:
     if "data" in spec:
         path = {"path": place} if place else {}
         spec["data"] = {"source": study.data.source, **path, **spec["data"]}
+    for stage in spec.get("stages", {}).values():
+        if "path" in stage.get("data", {}):
+            stage["data"]["path"] = _PLACES[stage["data"].get("source", study.data.source)]
     return to_yaml(spec)

@@ -57,7 +57,7 @@ def page(
             tables=tables,
             verdicts=verdicts,
             figures=_images(figures),
-            recipes=recipes(trials),
+            recipes=recipes(trials, records.stages),
             labels=LABELS,
             origins=origins(trials),
             code=code(trials),

@@ -1,7 +1,7 @@
-"""A study's trials as its page shows them: one list, and the trees of which starts from which."""
+"""A study's trials as its page shows them: one list, and trees of what goes into what."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,11 @@ TREES_AT_ONCE = 40
 
 @dataclass(frozen=True)
 class ShownTrial:
-    """One trial: its record, the cells that ask for it, and the last epoch's metrics."""
+    """One trial: its record, who asks for it, and the last epoch's metrics."""
 
     record: dict[str, Any]
     cells: tuple[str, ...]
+    stages: tuple[str, ...]
     metrics: dict[str, Any]
     """The trial's last row of epochs.parquet; empty before its first epoch has ended."""
 
@@ -30,6 +31,11 @@ class ShownTrial:
         return str(self.record["trial_key"])
 
     @property
+    def inputs(self) -> dict[str, str]:
+        """Role -> key."""
+        return dict(self.record["inputs"])
+
+    @property
     def state(self) -> str:
         """`waiting`, `running`, `done`, `failed` or `skipped`."""
         return str(self.record["state"])
@@ -37,15 +43,15 @@ class ShownTrial:
 
 @dataclass(frozen=True)
 class Tree:
-    """A trial and those that start from it."""
+    """A trial and those that it goes into."""
 
     trial: ShownTrial
     children: tuple["Tree", ...]
     depth: int = 0
-    """Number of trials between it and fresh weights."""
+    """Number of trials above it."""
 
     def walk(self) -> Iterator["Tree"]:
-        """This tree and all below it, parents first."""
+        """This tree and all below it, from the top."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -66,18 +72,25 @@ class Block:
 
 
 def trees(records: Records) -> list[Tree]:
-    """Every trial under the one it starts from, in the records' order."""
+    """Every trial under the one whose weights it starts from, else under another input.
+
+    In the records' order; a trial with two inputs stands under one of them.
+    """
     shown = _shown(records)
     keys = {trial.key for trial in shown}
     below: dict[str | None, list[ShownTrial]] = {}
     for trial in shown:
-        parent = trial.record["parent_key"]
-        below.setdefault(parent if parent in keys else None, []).append(trial)
+        inputs = [key for key in _weights_first(trial.inputs) if key in keys]
+        below.setdefault(inputs[0] if inputs else None, []).append(trial)
 
     def grown(key: str | None, depth: int) -> tuple[Tree, ...]:
         return tuple(Tree(t, grown(t.key, depth + 1), depth) for t in below.get(key, []))
 
     return list(grown(None, 0))
+
+
+def _weights_first(inputs: Mapping[str, str]) -> list[str]:
+    return [inputs[role] for role in sorted(inputs, key=lambda role: role != "weights")]
 
 
 def blocks(shown: Sequence[Tree]) -> list[Block]:
@@ -94,12 +107,14 @@ def counts(trials: Iterable[ShownTrial]) -> dict[str, int]:
 
 
 def _shown(records: Records) -> list[ShownTrial]:
-    cells_of: dict[str, dict[str, None]] = {}
-    for cell in records.cells.to_pylist():
-        for key in filter(None, (cell["pretrain_key"], cell["finetune_key"])):
-            cells_of.setdefault(key, {})[cell["cell"]] = None
+    cells: dict[str, dict[str, None]] = {}
+    stages: dict[str, dict[str, None]] = {}
+    for row in records.cells.to_pylist():
+        cells.setdefault(row["trial_key"], {})[row["cell"]] = None
+        stages.setdefault(row["trial_key"], {})[row["stage"]] = None
     last = last_rows(records.epochs)
     return [
-        ShownTrial(row, tuple(cells_of.get(row["trial_key"], ())), last.get(row["trial_key"], {}))
+        ShownTrial(row, tuple(cells.get(key, ())), tuple(stages.get(key, ())), last.get(key, {}))
         for row in records.trials.to_pylist()
+        if (key := row["trial_key"])
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from model.config.recipe import PretrainRecipe
+from model.config.recipe import RestoreRecipe
 from orchestrator.plan.board import Board, State
 from orchestrator.report.records.rows import CellRecord, TrialRecord, cell_records, trial_records
 from orchestrator.store.leases import is_held
@@ -36,6 +36,24 @@ class Records:
     def cell_rows(self) -> tuple[CellRecord, ...]:
         """A record for each cell and seed."""
         return cell_records(self.cells)
+
+    @cached_property
+    def stages(self) -> dict[str, str]:
+        """Stage -> its task, inputs first as far as the cells tell."""
+        pairs = ((s, key) for cell in self.cell_rows for s, key in cell.trials.items())
+        tasks = {stage: self.trial_rows[key].task for stage, key in pairs}
+        return dict(sorted(tasks.items(), key=lambda item: self._depth_of(item[0])))
+
+    def of_same_images(self, stage: str) -> list[TrialRecord]:
+        """The trials on the images of a stage; another stage may have images of its own."""
+        of_stage = (cell.trials[stage] for cell in self.cell_rows if stage in cell.trials)
+        images = {self.trial_rows[key].images for key in of_stage}
+        return [trial for trial in self.trial_rows.values() if trial.images in images]
+
+    def _depth_of(self, stage: str) -> int:
+        """Most stages that come before it in a cell."""
+        placed = ([*cell.trials].index(stage) for cell in self.cell_rows if stage in cell.trials)
+        return max(placed)
 
 
 def collect(board: Board, ledger: Ledger) -> Records:
@@ -65,7 +83,7 @@ def collect(board: Board, ledger: Ledger) -> Records:
 
 
 def _samples(graph: TrialGraph, ledger: Ledger) -> pa.Table | None:
-    keys = [key for key, trial in graph.trials.items() if trial.kind == "pretrain"]
+    keys = [key for key, trial in graph.trials.items() if trial.task == "restore"]
     tables = [samples for key in keys if (samples := ledger.samples(key))]
     return pa.concat_tables(tables).combine_chunks() if tables else None
 
@@ -73,8 +91,8 @@ def _samples(graph: TrialGraph, ledger: Ledger) -> pa.Table | None:
 def _identity(trial: TrialSpec) -> dict[str, Any]:
     return {
         "trial_key": trial.key,
-        "kind": trial.kind,
-        "parent_key": trial.parent,
+        "task": trial.task,
+        "inputs": list(trial.inputs.items()),
         "seed": trial.recipe.seed,
         "epochs": trial.recipe.train.epochs,
         "loss": trial.recipe.loss_definition,
@@ -83,7 +101,7 @@ def _identity(trial: TrialSpec) -> dict[str, Any]:
 
 
 def _naive_fills(trial: TrialSpec, ledger: Ledger) -> dict[str, float]:
-    if not isinstance(trial.recipe, PretrainRecipe):
+    if not isinstance(trial.recipe, RestoreRecipe):
         return {}
     return ledger.naive_fill_losses(trial.key, trial.recipe.train.loss_region)
 
@@ -105,11 +123,8 @@ def _ending(key: str, board: Board, ledger: Ledger) -> dict[str, Any]:
 
 
 def _cells(graph: TrialGraph) -> Iterator[dict[str, Any]]:
-    for trials in graph.cells:
-        yield {
-            "cell": trials.cell.name,
-            "seed": trials.seed,
-            "values": json.dumps(dict(trials.cell.values)),
-            "pretrain_key": trials.pretrain,
-            "finetune_key": trials.finetune,
-        }
+    for asked in graph.cells:
+        values = json.dumps(dict(asked.cell.values))
+        cell = {"cell": asked.cell.name, "seed": asked.seed, "values": values}
+        for stage, key in asked.trials.items():
+            yield {**cell, "stage": stage, "trial_key": key}

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from orchestrator.study.spec import Table
+from orchestrator.study.tables import Table
 
 Row = dict[str, Any]
 Positions = npt.NDArray[np.int64]

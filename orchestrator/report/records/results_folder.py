@@ -1,6 +1,5 @@
 """A results folder read back: study and records, from which all else in it is made again."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -72,20 +71,17 @@ def study_record(folder: Path) -> StudyRecord | None:
             name=study.name,
             recipe_version=RECIPE_VERSION,
             keep_weights=study.runtime.keep_weights,
-            cells=tuple(map(_recorded_cell, records.cells.to_pylist())),
-            trials={row["trial_key"]: _recorded_trial(row) for row in records.trials.to_pylist()},
+            cells=tuple(
+                RecordedCell(cell=cell.name, seed=cell.seed, keys=dict(cell.trials))
+                for cell in records.cell_rows
+            ),
+            trials={
+                key: RecordedTrial(recipe=trial.recipe, inputs=dict(trial.inputs))
+                for key, trial in records.trial_rows.items()
+            },
         )
     except ValueError:  # InputError included
         return None
-
-
-def _recorded_cell(row: dict[str, Any]) -> RecordedCell:
-    keys = {"pretrain": row["pretrain_key"], "finetune": row["finetune_key"]}
-    return RecordedCell(cell=row["cell"], seed=row["seed"], **keys)
-
-
-def _recorded_trial(row: dict[str, Any]) -> RecordedTrial:
-    return RecordedTrial(parent=row["parent_key"], recipe=json.loads(row["recipe"]))
 
 
 def refuse_another_study(folder: Path, now: StudyRecord) -> None:

@@ -9,11 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from orchestrator.store.naive_fills import NAIVE_FILLS
+from orchestrator.study.axes import Scalar
 from orchestrator.study.recipes import Cell
-from orchestrator.study.spec import Scalar
-
-KINDS = ("pretrain", "finetune")
-"""Kinds of trial, parents first."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +18,10 @@ class TrialRecord:
     """One trial, as far as tables and figures read it."""
 
     key: str
+    task: str
+    """`restore` or `classify`."""
+    inputs: Mapping[str, str]
+    """Role -> key."""
     state: str
     seed: int
     val_images: int | None
@@ -41,9 +42,14 @@ class TrialRecord:
 
     @property
     def loss_region(self) -> str | None:
-        """Pixels that its loss is over, `all` or `masked`; None for a finetuning."""
+        """Pixels that its loss is over, `all` or `masked`; None where it has none."""
         region: str | None = self.recipe.get("train", {}).get("loss_region")
         return region
+
+    @cached_property
+    def images(self) -> str:
+        """The recipe's images, as JSON."""
+        return json.dumps(self.recipe.get("data", {}), sort_keys=True)
 
     @property
     def mask(self) -> dict[str, Any]:
@@ -60,7 +66,7 @@ class CellRecord:
     values: Mapping[str, Scalar]
     """Fields that the cell changes, by axis or path, and their values."""
     trials: Mapping[str, str]
-    """Kind -> trial key; only the kinds that the cell has."""
+    """Stage -> trial key; only the stages that the cell has."""
 
     @property
     def in_grid(self) -> bool:
@@ -78,6 +84,8 @@ def _trial(row: dict[str, Any]) -> TrialRecord:
     origin = json.loads(row["provenance"] or "{}")
     return TrialRecord(
         key=row["trial_key"],
+        task=row["task"],
+        inputs=dict(row["inputs"]),
         state=row["state"],
         seed=row["seed"],
         val_images=row["val_images"],
@@ -89,13 +97,16 @@ def _trial(row: dict[str, Any]) -> TrialRecord:
 
 
 def cell_records(cells: pa.Table) -> tuple[CellRecord, ...]:
-    """One record for each cell and seed, in the table's order."""
+    """One record for each cell and seed, in the table's order, which has a row for each stage."""
+    rows: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for row in cells.to_pylist():
+        rows.setdefault((row["cell"], row["seed"]), []).append(row)
     return tuple(
         CellRecord(
-            name=row["cell"],
-            seed=row["seed"],
-            values=json.loads(row["values"]),
-            trials={kind: key for kind in KINDS if (key := row[f"{kind}_key"])},
+            name=name,
+            seed=seed,
+            values=json.loads(stages[0]["values"]),
+            trials={row["stage"]: row["trial_key"] for row in stages},
         )
-        for row in cells.to_pylist()
+        for (name, seed), stages in rows.items()
     )

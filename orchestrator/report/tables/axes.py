@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orchestrator.study.spec import Scalar
+from orchestrator.study.axes import Scalar
 
 AXES = {"patch_size": "patch", "mask_ratio": "masked"}
 DIGITS = 6

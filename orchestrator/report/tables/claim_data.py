@@ -97,24 +97,31 @@ def loss_blocks(filled: FilledTable, records: Records) -> Blocks | None:
 
 
 def masked_pairs(filled: FilledTable, records: Records) -> list[tuple[Value, Value]]:
-    """(cell, the same finetuning alone) for each cell whose pretraining restored hidden patches."""
-    trials = records.trial_rows
+    """(cell, the same finetuning alone) for each cell whose pretraining restored hidden patches.
+
+    Cells with a teacher are left out: what they gain may be the teacher's.
+    """
+    trials, stage = records.trial_rows, filled.table.stage
+    asked = (cell for cell in records.cell_rows if stage in cell.trials)
+    taught = {cell.name for cell in asked if "teacher" in trials[cell.trials[stage]].inputs}
     by_name = {value.cell: value for value in filled.values}
     return [
         (value, by_name[value.scratch])
         for value in filled.values
         if value.scratch
-        and all(trials[key].mask.get("mode") != "none" for key in value.parents.values())
+        and value.parents
+        and value.cell not in taught
+        and all(trials[key].mask.get("mode", "none") != "none" for key in value.parents.values())
     ]
 
 
 def _by_trial(filled: FilledTable, records: Records) -> dict[str, float | None]:
     """Pretrain trial -> its loss, None where it has none."""
-    by_name = {value.cell: value for value in filled.values}
+    by_name, stage = {value.cell: value for value in filled.values}, filled.table.stage
     return {
-        cell.trials["pretrain"]: by_name[cell.name].by_seed.get(cell.seed)
+        cell.trials[stage]: by_name[cell.name].by_seed.get(cell.seed)
         for cell in records.cell_rows
-        if "pretrain" in cell.trials
+        if stage in cell.trials
     }
 
 

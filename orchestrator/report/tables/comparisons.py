@@ -81,7 +81,7 @@ def best_of(filled: FilledTable) -> Value | None:
 
     Those are no contest: with less to restore the loss is lower.
     """
-    if filled.table.kind == "pretrain":
+    if filled.table.task == "restore":
         return None
     sign = filled.table.measure.sign
     values = [value for value in filled.values if value.mean is not None]
@@ -138,8 +138,8 @@ def _compare(
 
 
 def all_comparisons(filled: FilledTable) -> list[Comparison]:
-    """Those that a table's kind allows."""
-    if filled.table.kind == "pretrain":
+    """Those that the task of a table's stage allows."""
+    if filled.table.task == "restore":
         return against_row_above(filled)
     return against_scratch(filled) + against_best(filled)
 

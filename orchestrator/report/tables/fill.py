@@ -4,6 +4,7 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from orchestrator.report.records.collect import Records
 from orchestrator.report.records.epoch_selection import Row, chosen_rows
@@ -13,7 +14,8 @@ from orchestrator.report.records.val_images import val_images
 from orchestrator.report.tables.axes import DIGITS, digits_needed, label
 from orchestrator.report.tables.published import TABLES
 from orchestrator.store.naive_fills import NAIVE_FILLS
-from orchestrator.study.spec import Scalar, Table
+from orchestrator.study.axes import Scalar
+from orchestrator.study.tables import Table
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,9 @@ class Value:
     """Reason why the others have none: waiting, running, failed, skipped or no such metric."""
     published: float | None
     parents: Mapping[int, str] = field(default_factory=dict)
-    """Trial each seed started from; for finetunings of a pretraining only."""
+    """Trial whose weights each seed started from, where it did."""
     scratch: str | None = None
-    """The cell that finetunes the same recipe without pretraining, if there is one."""
+    """The cell that trains the same recipe without any input, if there is one."""
     naive_fill_losses: Mapping[str, float] = field(default_factory=dict)
     """Mean over seeds of the same loss for fills that learn nothing; reconstruction losses only."""
 
@@ -97,39 +99,42 @@ Cells = Mapping[str, Sequence[CellRecord]]
 
 
 def fill_table(table: Table, records: Records) -> FilledTable:
-    """Read a table's metric for every cell of the study that has a trial of its kind."""
+    """Read a table's metric for every cell of the study that has its stage."""
     cells: dict[str, list[CellRecord]] = {}
     for cell in records.cell_rows:
-        if table.kind in cell.trials:
+        if table.stage in cell.trials:
             cells.setdefault(cell.name, []).append(cell)
     trials = records.trial_rows
     reader = _Reader(
         table=table,
         trials=trials,
         epochs=chosen_rows(table, records.epochs),
-        controls=_without_pretraining(cells, trials) if table.kind == "finetune" else {},
+        controls=_from_scratch(cells, trials, table.stage) if table.task == "classify" else {},
         digits=digits_needed(seeds[0].values for seeds in cells.values()),
     )
-    images = val_images(trials.values()) if table.measure.split == "val" else None
+    alike = records.of_same_images(table.stage)
+    images = val_images(alike) if table.measure.split == "val" else None
     values = tuple(map(reader.value, cells.values()))
     regions = {reader.trial(cell).loss_region for seeds in cells.values() for cell in seeds}
     region = regions.pop() if len(regions) == 1 else None
-    guess = guessing(trials.values()) if table.measure.split == "val" else Guessing()
+    guess = guessing(alike) if table.measure.split == "val" else Guessing()
     return FilledTable(table, values, images, reader.digits, region, guess)
 
 
-def _without_pretraining(cells: Cells, trials: Mapping[str, TrialRecord]) -> dict[str, str]:
-    """Pretrained cell -> the cell without a pretraining whose finetune recipe is the same."""
-    recipes = {
-        name: json.dumps(
-            {**trials[seeds[0].trials["finetune"]].recipe, "seed": None}, sort_keys=True
-        )
-        for name, seeds in cells.items()
-    }
-    pretrained = [name for name, seeds in cells.items() if "pretrain" in seeds[0].trials]
+def _from_scratch(cells: Cells, trials: Mapping[str, TrialRecord], stage: str) -> dict[str, str]:
+    """Cell with inputs -> the cell without any whose recipe is the same but for the terms."""
+    first = {name: trials[seeds[0].trials[stage]] for name, seeds in cells.items()}
+    recipes = {name: _method(trial.recipe) for name, trial in first.items()}
+    with_inputs = [name for name, trial in first.items() if trial.inputs]
     # Of several such cells the first stands for all.
-    controls = {recipes[name]: name for name in reversed([*cells]) if name not in pretrained}
-    return {name: controls[recipes[name]] for name in pretrained if recipes[name] in controls}
+    controls = {recipes[name]: name for name in reversed([*cells]) if name not in with_inputs}
+    return {name: controls[recipes[name]] for name in with_inputs if recipes[name] in controls}
+
+
+def _method(recipe: Mapping[str, Any]) -> str:
+    """A recipe without its seed, and without terms, which need inputs."""
+    train = {name: value for name, value in recipe.get("train", {}).items() if name != "terms"}
+    return json.dumps({**recipe, "seed": None, "train": train}, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ class _Reader:
     epochs: Mapping[str, Row]
     """Trial key -> the epoch that counts."""
     controls: Mapping[str, str]
-    """Pretrained cell -> the same without pretraining."""
+    """Cell with inputs -> the same without."""
     digits: Mapping[str, int]
 
     def value(self, seeds: Sequence[CellRecord]) -> Value:
@@ -169,7 +174,7 @@ class _Reader:
 
     def trial(self, cell: CellRecord) -> TrialRecord:
         """The trial that the table reads of a cell at a seed."""
-        return self.trials[cell.trials[self.table.kind]]
+        return self.trials[cell.trials[self.table.stage]]
 
     def _results(self, seeds: Sequence[CellRecord]) -> tuple[dict[int, float], str | None]:
         """The metric of each seed's trial that has it, and why others do not."""
@@ -192,12 +197,11 @@ class _Reader:
         return published.baseline if cell == "baseline" else published.cells.get((row, column))
 
     def _parents(self, seeds: Sequence[CellRecord]) -> dict[int, str]:
-        if self.table.kind == "pretrain":
-            return {}
-        return {c.seed: parent for c in seeds if (parent := c.trials.get("pretrain"))}
+        inputs = {cell.seed: self.trial(cell).inputs.get("weights") for cell in seeds}
+        return {seed: key for seed, key in inputs.items() if key}
 
     def _naive_fill_losses(self, seeds: Sequence[CellRecord]) -> dict[str, float]:
-        if (self.table.kind, self.table.metric) != ("pretrain", "val_loss"):
+        if (self.table.task, self.table.metric) != ("restore", "val_loss"):
             return {}
         losses = [losses for cell in seeds if (losses := self.trial(cell).naive_fill_losses)]
         if not losses:

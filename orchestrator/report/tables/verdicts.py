@@ -20,7 +20,8 @@ from orchestrator.report.tables.statistics import (
     paired,
     trend,
 )
-from orchestrator.study.spec import TABLE_1, TABLE_2, StudySpec, Table
+from orchestrator.study.spec import StudySpec
+from orchestrator.study.tables import TABLE_1, TABLE_2, Table
 
 Pair = tuple[Value, Value]
 """A pretrained cell, and the same network finetuned alike without pretraining."""
@@ -193,6 +194,6 @@ def _count(number: int, what: str) -> str:
 
 
 def _table(study: StudySpec, default: Table) -> Table:
-    """The study's own table of the default's kind and metric, for its rule of selection."""
-    wanted = (default.kind, default.metric)
-    return next((each for each in study.tables if (each.kind, each.metric) == wanted), default)
+    """The study's own table of the default's task and metric, for its rule of selection."""
+    wanted = (default.task, default.metric)
+    return next((each for each in study.tables if (each.task, each.metric) == wanted), default)

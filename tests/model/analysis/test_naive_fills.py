@@ -12,8 +12,8 @@ from model.analysis.naive_fills import fill_losses, fill_losses_of_recipe, inpai
 from model.config.images import SyntheticImages
 from model.config.masking import MaskConfig
 from model.config.network import ModelConfig
-from model.config.recipe import PretrainRecipe
-from model.config.training import PretrainConfig
+from model.config.recipe import RestoreRecipe
+from model.config.training import RestoreConfig
 from model.data.image_set import split
 from model.data.load import load
 from model.masking.masks import visible
@@ -154,10 +154,10 @@ def test_a_trials_yardsticks_use_the_masks_it_was_validated_with(
     tmp_path: Path, mode: Literal["bernoulli", "uvcgan2"]
 ) -> None:
     data = SyntheticImages(image_size=16, num_classes=2, train_per_class=2, val_per_class=4)
-    recipe = PretrainRecipe(
+    recipe = RestoreRecipe(
         seed=3,
         data=data,
-        train=PretrainConfig(mask=MaskConfig(mode=mode)),
+        train=RestoreConfig(mask=MaskConfig(mode=mode)),
         model=ModelConfig(channels=(4,), features=4, embed=4, heads=1, blocks=1, ffn=4),
     )
     image_set = load(data, tmp_path)

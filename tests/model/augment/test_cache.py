@@ -48,8 +48,8 @@ def test_trials_of_one_stream_augment_once_and_learn_the_same() -> None:
     for recipe in (one, other):
         context = LocalContext(augmented=shared)
         alone = LocalContext()
-        with_memory = fit(recipe, images_of(), context)
-        without = fit(recipe, images_of(), alone)
+        with_memory = fit(recipe, images_of(), context).weights
+        without = fit(recipe, images_of(), alone).weights
         assert all(torch.equal(with_memory[name], without[name]) for name in without)
     loaders = [BatchLoader(images_of(), recipe, 0, 1, CPU, shared) for recipe in (one, other)]
     train = split(images_of(), one.data).train

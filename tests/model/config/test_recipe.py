@@ -11,22 +11,22 @@ from pydantic import Field, ValidationError
 from model.config.base import Config, Later, canonical
 from model.config.images import ImageFolder, SyntheticImages
 from model.config.masking import MaskConfig
-from model.config.recipe import FinetuneRecipe, PretrainRecipe, remarks
-from model.config.training import FinetuneConfig, OptimConfig, PretrainConfig, ScheduleConfig
+from model.config.recipe import ClassifyRecipe, RestoreRecipe, remarks
+from model.config.training import ClassifyConfig, OptimConfig, RestoreConfig, ScheduleConfig
 
 IMAGES = SyntheticImages(image_size=32)
 
 
-def finetune(epochs: int = 50, lr: float = 1e-4, **schedule: Any) -> FinetuneRecipe:
-    train = FinetuneConfig(
+def finetune(epochs: int = 50, lr: float = 1e-4, **schedule: Any) -> ClassifyRecipe:
+    train = ClassifyConfig(
         epochs=epochs, optim=OptimConfig(lr=lr), schedule=ScheduleConfig(**schedule)
     )
-    return FinetuneRecipe(data=IMAGES, train=train)
+    return ClassifyRecipe(data=IMAGES, train=train)
 
 
-def pretrain(**mask: Any) -> PretrainRecipe:
-    train = PretrainConfig.model_validate({"mask": mask})
-    return PretrainRecipe(data=IMAGES, train=train)
+def pretrain(**mask: Any) -> RestoreRecipe:
+    train = RestoreConfig.model_validate({"mask": mask})
+    return RestoreRecipe(data=IMAGES, train=train)
 
 
 # --- schedules --------------------------------------------------------------------------------
@@ -158,7 +158,6 @@ def test_the_rule_holds_at_any_depth() -> None:
 def test_a_recipe_names_no_path_and_no_later_field() -> None:
     # Both mean the same as before, here.
     assert "final_share" not in finetune().public()["train"]["schedule"]
-    assert "loss_version" not in pretrain().public()
     folder = ImageFolder(source="folder", path=Path("/home/somebody"), image_size=32)
     recipe = finetune().model_copy(update={"data": folder})
     assert recipe.public()["data"] == folder.model_dump(mode="json", exclude={"path"})

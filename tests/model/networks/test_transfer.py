@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from model.config.network import ModelConfig
-from model.networks.transfer import load_parent_weights
+from model.networks.transfer import load_trunk
 from model.networks.uvcgan2 import build_classifier, build_generator
 
 CONFIG = ModelConfig(channels=(4, 8), features=12, embed=8, heads=2, blocks=1, ffn=24)
@@ -21,7 +21,7 @@ def test_child_gives_the_parents_class_tokens():
     parent = build_generator(CONFIG, 16, seed=1)
     child = build_classifier(CONFIG, 16, num_classes=5, seed=2)
     head = {name: value.clone() for name, value in child.head.state_dict().items()}
-    load_parent_weights(child, parent.state_dict())
+    load_trunk(child, parent.state_dict())
     assert torch.equal(child.generator.class_token(_images()), parent.class_token(_images()))
     # The decoder moves too, so that the child's checkpoint is a complete generator.
     assert torch.equal(child.generator(_images()), parent(_images()))
@@ -32,7 +32,7 @@ def test_child_gives_the_parents_class_tokens():
 def test_child_owns_its_weights_and_stays_frozen():
     weights = _parent()
     child = build_classifier(CONFIG, 16, num_classes=5, seed=2)
-    load_parent_weights(child, weights)
+    load_trunk(child, weights)
     for weight in weights.values():
         weight.zero_()
     # Weights are copied, not shared.
@@ -43,7 +43,7 @@ def test_child_owns_its_weights_and_stays_frozen():
 
 def test_generator_takes_a_parent_as_well():
     network = build_generator(CONFIG, 16, seed=2)
-    load_parent_weights(network, _parent())
+    load_trunk(network, _parent())
     assert torch.equal(network.transformer.extra, _parent()["transformer.extra"])
 
 
@@ -52,10 +52,10 @@ def test_missing_and_unexpected_names_are_told_together():
     weights["colour"] = weights.pop("transformer.extra")
     network = build_generator(CONFIG, 16, seed=2)
     with pytest.raises(ValueError, match="do not fit the network") as error:
-        load_parent_weights(network, weights)
+        load_trunk(network, weights)
     message = str(error.value)
     # Each side has its names, with shapes, in one line.
-    assert "only in the parent: colour 12" in message
+    assert "only in the weights: colour 12" in message
     assert "only in the network: transformer.extra 12" in message
     assert "\n" not in message
 
@@ -65,8 +65,8 @@ def test_other_shapes_are_told_with_both_sides_and_nothing_is_loaded():
     network = build_generator(CONFIG, 16, seed=2)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(ValueError, match="other shape") as error:
-        load_parent_weights(network, other)
-    assert "transformer.extra parent 24, network 12" in str(error.value)
+        load_trunk(network, other)
+    assert "transformer.extra weights 24, network 12" in str(error.value)
     # Long lists end with a count.
     assert " more" in str(error.value)
     # A refused parent leaves no trace, not even in the weights that would fit.
@@ -77,4 +77,4 @@ def test_other_shapes_are_told_with_both_sides_and_nothing_is_loaded():
 def test_more_blocks_than_the_parent_are_refused():
     network = build_classifier(CONFIG.model_copy(update={"blocks": 2}), 16, 5, seed=2)
     with pytest.raises(ValueError, match=r"only in the network: transformer\.blocks\.1\.norm1"):
-        load_parent_weights(network, _parent())
+        load_trunk(network, _parent())

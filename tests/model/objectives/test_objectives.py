@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from model.config.masking import MaskConfig
 from model.config.network import ModelConfig
 from model.networks.uvcgan2 import build_generator
-from model.objectives.objectives import Batch, Reconstruction, build_objective, start_from_parent
+from model.objectives.objectives import Batch, Reconstruction, build_objective, start_from
 
 _SIDE = 8
 _DATA = IMAGES.model_copy(update={"image_size": _SIDE})
@@ -94,13 +94,6 @@ def test_an_image_with_nothing_hidden_has_no_part_in_the_loss() -> None:
     assert torch.equal(scores.loss, torch.zeros(2))
     assert scores.values is not None
     assert torch.equal(scores.values, torch.zeros(2, dtype=torch.int64))
-
-
-def test_a_recipe_of_the_old_rule_is_not_trained() -> None:
-    old = _reconstruction(loss_region="masked").recipe.model_copy(update={"loss_version": 1})
-    # Its trials are read as they are; training it would give other numbers under its name.
-    with pytest.raises(ValueError, match="loss_version 1 is no longer trained"):
-        build_objective(old, num_classes=2)
 
 
 def test_the_network_sees_the_image_but_for_what_is_hidden() -> None:
@@ -190,7 +183,7 @@ def test_cross_entropy_and_top_1_by_hand() -> None:
 def test_a_classifier_starts_from_the_parents_network() -> None:
     parent = _reconstruction(seed=1, fill="learned")
     child = build_objective(finetune(_DATA, seed=2), num_classes=2)
-    start_from_parent(child, parent.state_dict())
+    start_from(child, parent.state_dict())
     images = _batch([3, 5]).images
     # Its class token is the parent's, though the parent has a colour that it has no place for.
     token = child.network.generator.class_token(images)
@@ -203,5 +196,5 @@ def test_a_parent_of_another_width_is_refused() -> None:
     wide = ModelConfig(**NETWORK.model_dump() | {"features": 16})
     child = build_objective(finetune(_DATA).model_copy(update={"model": wide}), num_classes=2)
     # The message has both widths.
-    with pytest.raises(ValueError, match=r"transformer\.extra parent 8, network 16"):
-        start_from_parent(child, _reconstruction().state_dict())
+    with pytest.raises(ValueError, match=r"transformer\.extra weights 8, network 16"):
+        start_from(child, _reconstruction().state_dict())

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from model.training.compilation import compilations, compile_in_place, status
 from model.training.context import LocalContext
 from model.training.fit import fit
 from orchestrator.run import worker
-from tests.support.tiny_trials import CONSTANT, CPU, finetune, images_of, pretrain
+from tests.support.tiny_trials import CONSTANT, CPU, finetune, flat, images_of, pretrain
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="compiling on a CPU needs g++")
 
@@ -36,7 +35,7 @@ def fresh() -> Iterator[None]:
 
 def train(recipe: Recipe, compiled: bool) -> list[EpochRow]:
     context = LocalContext(compiled=compiled)
-    weights = fit(recipe, images_of(), context)
+    weights = fit(recipe, images_of(), context).weights
     assert all(torch.isfinite(value).all() for value in weights.values())
     return context.rows
 
@@ -51,9 +50,9 @@ def test_a_study_compiles_twice_and_learns_the_same() -> None:
     recipes += [finetune(), finetune(seed=1)]
     for recipe in recipes:
         for ours, plain in zip(train(recipe, True), train(recipe, False), strict=True):
-            for name, value in asdict(ours).items():
+            for name, value in flat(ours).items():
                 if value is not None and not name.endswith("seconds"):
-                    assert value == pytest.approx(asdict(plain)[name], rel=1e-4), name
+                    assert value == pytest.approx(flat(plain)[name], rel=1e-4), name
     assert counters["stats"]["unique_graphs"] == 2
     # Nothing fell back to how it is written without saying so.
     assert not counters["graph_break"]

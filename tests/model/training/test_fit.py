@@ -19,7 +19,7 @@ from tiny_trials import (
 from torch import Tensor
 from torch.nn import functional
 
-from model.config.recipe import FinetuneRecipe, PretrainRecipe, Recipe
+from model.config.recipe import ClassifyRecipe, Recipe, RestoreRecipe
 from model.config.training import AugmentConfig, OptimConfig, ScheduleConfig
 from model.data.image_set import split
 from model.masking.masks import visible
@@ -36,14 +36,14 @@ _KINDS = {"pretrain": pretrain, "finetune": finetune}
 
 
 def _network(recipe: Recipe) -> Generator | Classifier:
-    if isinstance(recipe, PretrainRecipe):
+    if isinstance(recipe, RestoreRecipe):
         return build_generator(NETWORK, IMAGES.image_size, recipe.seed)
     return build_classifier(NETWORK, IMAGES.image_size, 2, recipe.seed)
 
 
 def _loss(recipe: Recipe, network: Generator | Classifier, batch: Batch) -> Tensor:
     """Mean loss of a batch as the paper has it: black patches and L1, or cross-entropy."""
-    if isinstance(recipe, FinetuneRecipe):
+    if isinstance(recipe, ClassifyRecipe):
         return functional.cross_entropy(network(batch.images), batch.labels)
     key = Key(recipe.seed, Stream.MASK, batch.epoch or 0)
     shown = visible(recipe.train.mask, IMAGES.image_size, key, batch.sample_ids)

@@ -25,8 +25,9 @@ from model.config.network import ModelConfig
 from model.config.training import OptimConfig, ScheduleConfig
 from model.networks.uvcgan2 import build_generator
 from model.objectives.objectives import build_objective
-from model.training.context import Checkpoint, LocalContext
-from model.training.fit import Diverged, fit
+from model.training.context import Checkpoint, LocalContext, TrainedInput
+from model.training.fit import fit
+from model.training.trainer import Diverged
 
 _LEARNED = {"mask": {"fill": "learned"}}
 
@@ -54,8 +55,16 @@ def _first_weights(context: LocalContext) -> dict[str, Tensor]:
     return dict(zip(names, first, strict=True))
 
 
+def _parents() -> dict[str, TrainedInput]:
+    return {"weights": TrainedInput(pretrain(seed=3), _parent())}
+
+
+def _wrong() -> dict[str, TrainedInput]:
+    return {"weights": TrainedInput(pretrain(), {"network.weight": torch.zeros(3)})}
+
+
 def test_training_starts_from_exactly_the_parents_weights() -> None:
-    first = _first_weights(LocalContext(parent=_parent()))
+    first = _first_weights(LocalContext(inputs=_parents()))
     child = build_objective(finetune(seed=2), 2)
     head = child.state_dict()["network.head.1.weight"].clone()
     child.load_state_dict(first, strict=False)
@@ -72,7 +81,7 @@ def test_training_starts_from_exactly_the_parents_weights() -> None:
 
 
 def test_the_parents_decoder_is_carried_along() -> None:
-    weights = train(finetune(seed=2), LocalContext(parent=_parent()))
+    weights = train(finetune(seed=2), LocalContext(inputs=_parents()))
     names = [name for name in _parent() if name.startswith("network.decoder.")]
     assert names
     for name in names:
@@ -83,7 +92,7 @@ def test_the_parents_decoder_is_carried_along() -> None:
 
 def test_a_pretraining_may_have_a_parent_too() -> None:
     still = {"optim": OptimConfig(lr=1e-30), "schedule": CONSTANT}
-    weights = train(pretrain(seed=2, **still), LocalContext(parent=_parent()))
+    weights = train(pretrain(seed=2, **still), LocalContext(inputs=_parents()))
     expected = {name: value for name, value in _parent().items() if name != "colour"}
     # With steps of 1e-30 it ends with the parent's network; the colour stays behind.
     torch.testing.assert_close(weights, expected, rtol=0, atol=1e-20)
@@ -93,17 +102,17 @@ def test_a_parent_that_does_not_fit_is_refused() -> None:
     wide = ModelConfig(**NETWORK.model_dump() | {"features": 16})
     recipe = finetune().model_copy(update={"model": wide})
     # The message has both sides, and no step is taken.
-    with pytest.raises(ValueError, match=r"transformer\.extra parent 8, network 16"):
-        fit(recipe, images_of(), LocalContext(parent=_parent()))
+    with pytest.raises(ValueError, match=r"transformer\.extra weights 8, network 16"):
+        fit(recipe, images_of(), LocalContext(inputs=_parents()))
     # So it is with weights of something else.
     with pytest.raises(ValueError, match=r"only in the network: encoder\.entry"):
-        train(finetune(), LocalContext(parent={"weight": torch.zeros(3)}))
+        train(finetune(), LocalContext(inputs=_wrong()))
 
 
 def test_the_trials_own_checkpoint_goes_before_its_parent() -> None:
     context = LocalContext()
     train(finetune(seed=2), context)
-    again = LocalContext(checkpoint=context.checkpoint, parent={"weight": torch.zeros(3)})
+    again = LocalContext(checkpoint=context.checkpoint, inputs=_wrong())
     weights = train(finetune(seed=2), again)
     assert context.checkpoint is not None
     # The parent is not even looked at: this one would be refused.

@@ -15,7 +15,7 @@ from model.data.image_set import split
 from model.objectives.objectives import Batch, Reconstruction, build_objective
 from model.training.batches import BatchLoader
 from model.training.context import LocalContext
-from model.training.fit import NothingHidden
+from model.training.trainer import NothingHidden
 
 # Four patches an image, each hidden by a chance of one in five: two images of five hide nothing.
 _COARSE = MaskConfig(patch_size=8, ratio=0.2)

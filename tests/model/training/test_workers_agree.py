@@ -18,8 +18,10 @@ from tiny_trials import (
 )
 
 from model.config.masking import MaskConfig
+from model.config.terms import Distillation, Terms
 from model.config.training import OptimConfig, ScheduleConfig
-from model.training.context import LocalContext
+from model.objectives.objectives import build_objective
+from model.training.context import LocalContext, TrainedInput
 from model.training.fit import _agree
 
 # Two dev images: with three workers one evaluates nothing.
@@ -33,6 +35,7 @@ _RECIPES = {
     "coarse": pretrain(_DATA, **_COARSE),
     "streamed": pretrain(_DATA, mask=MaskConfig(mode="uvcgan2")),
     "finetune": finetune(_DATA),
+    "taught": finetune(_DATA, terms=Terms(distillation=Distillation(temperature=2))),
 }
 # One good epoch at 1e-3, then steps of 5e29.
 _BROKEN = pretrain(
@@ -42,12 +45,21 @@ _BROKEN = pretrain(
 )
 
 
+def context_of(name: str) -> LocalContext:
+    """A context, with a teacher for the recipe that learns from one: a network as it is drawn."""
+    if name != "taught":
+        return LocalContext()
+    teacher = finetune(_DATA, seed=9)
+    weights = build_objective(teacher, _DATA.num_classes).state_dict()
+    return LocalContext(inputs={"teacher": TrainedInput(teacher, weights)})
+
+
 @pytest.fixture(scope="module")
 def alone() -> dict[str, dict[str, Any]]:
     """Rows and weights of one worker."""
     told = {}
     for name, recipe in _RECIPES.items():
-        context = LocalContext()
+        context = context_of(name)
         weights = train(recipe, context)
         told[name] = {"rows": results(context.rows), "weights": weights}
     return told
@@ -56,7 +68,7 @@ def alone() -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Told]:
     """What each of two and of three workers tells."""
-    trials = {name: (recipe, LocalContext()) for name, recipe in _RECIPES.items()}
+    trials = {name: (recipe, context_of(name)) for name, recipe in _RECIPES.items()}
     trials["broken"] = (_BROKEN, LocalContext())
     trials["resumed"] = (_RECIPES["finetune"], _after_one_epoch())
     return train_with_workers(trials, [2, 3], tmp_path_factory.mktemp("workers"))

@@ -19,7 +19,7 @@ from orchestrator.report.figures.style import BASELINE, GREY, look
 
 EPOCHS = list(range(1, EPOCHS_ASKED + 1))
 PAPER = [
-    {"name": "two", "title": "", "kind": "finetune", "metric": "val_accuracy",
+    {"name": "two", "title": "", "stage": "finetune", "metric": "val_accuracy",
      "published": "terentiev-2024/table-2"},
 ]  # fmt: skip
 
@@ -78,7 +78,7 @@ def test_seeds_become_a_mean_and_a_band() -> None:
 
 
 def test_a_line_says_how_many_seeds_have_come_so_far() -> None:
-    def ended(name: str, seed: int, kind: str) -> tuple[str, int]:
+    def ended(name: str, seed: int, stage: str) -> tuple[str, int]:
         return ("running", 2) if (seed, "0.4" in name) == (1, True) else ("done", EPOCHS_ASKED)
 
     made = drawn(study(), recorded([BASE, *GRID], (0, 1), ended))["figure_3_patch_2x2"].draw()

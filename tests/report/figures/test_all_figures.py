@@ -152,7 +152,7 @@ def test_random_axes_are_drawn_along_themselves() -> None:
 
 def test_other_axes_and_several_tables_get_figures_of_their_own() -> None:
     table = {
-        "title": "T", "kind": "finetune", "metric": "val_accuracy", "rows": "model.init",
+        "title": "T", "stage": "finetune", "metric": "val_accuracy", "rows": "model.init",
         "columns": "finetune.optim.lr",
     }  # fmt: skip
     tables = [
@@ -174,6 +174,22 @@ def test_other_axes_and_several_tables_get_figures_of_their_own() -> None:
     assert {"heatmap_last", "heatmap_best", "heatmap_turned", "loss_pretrain"} <= names
 
 
+def test_each_stage_of_a_graph_gets_figures_of_its_own() -> None:
+    tasks = {"pretrain": "restore", "again": "restore", "teacher": "classify", "finetune": "classify"}  # fmt: skip
+    tables = [
+        {"name": stage, "title": "T", "stage": stage, "metric": "val_accuracy"}
+        for stage in ("finetune", "teacher")
+    ]
+    records = recorded([BASE, *GRID], stages=tasks)
+    assert records.stages == tasks
+    found = drawn(study(tables=tables), records, samples(records)).keys()
+    assert {f"loss_{stage}" for stage in tasks} <= found
+    # None takes the place of another stage's.
+    assert {"figure_2_masking", "again_figure_2_masking"} <= found
+    assert {"reconstructions_1_patch_2x2", "again_reconstructions_1_patch_2x2"} <= found
+    assert {"figure_3_patch_2x2", "teacher_figure_3_patch_2x2"} <= found
+
+
 def test_no_markup_is_shown() -> None:
     for drawing in drawn(study(), RECORDS, samples(RECORDS)).values():
         figure = drawing.draw()
@@ -185,7 +201,7 @@ def test_no_markup_is_shown() -> None:
 def test_any_words_of_a_study_can_be_drawn() -> None:
     odd = "5 $ and 6 $ \\frac < & > " + "long " * 12
     table = {
-        "name": "t", "title": f"{odd} 漢字", "kind": "finetune", "metric": "val_accuracy",
+        "name": "t", "title": f"{odd} 漢字", "stage": "finetune", "metric": "val_accuracy",
         "rows": "model.init",
     }  # fmt: skip
     cells = [cell(**{"model.init": init, "mask_ratio": 0.2}) for init in (odd, "he")]
@@ -205,8 +221,8 @@ def test_any_words_of_a_study_can_be_drawn() -> None:
 
 def test_the_hand_made_numbers_all_differ() -> None:
     numbers = [
-        hand.number(name, seed, kind, epoch)
-        for name, _ in [BASE, *GRID] for seed in (0, 1) for kind in ("pretrain", "finetune")
+        hand.number(name, seed, stage, epoch)
+        for name, _ in [BASE, *GRID] for seed in (0, 1) for stage in ("pretrain", "finetune")
         for epoch in range(1, EPOCHS_ASKED + 1)
     ]  # fmt: skip
     # Or a figure could show one for another.

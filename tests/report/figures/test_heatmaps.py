@@ -15,9 +15,9 @@ from orchestrator.report.figures.heatmaps import ink
 from orchestrator.report.tables.published import TABLES
 
 BOTH = [
-    {"name": f"table_{n}", "title": "", "kind": kind, "metric": metric,
+    {"name": f"table_{n}", "title": "", "stage": stage, "metric": metric,
      "published": f"terentiev-2024/table-{n}"}
-    for n, kind, metric in ((1, "pretrain", "val_loss"), (2, "finetune", "val_accuracy"))
+    for n, stage, metric in ((1, "pretrain", "val_loss"), (2, "finetune", "val_accuracy"))
 ]  # fmt: skip
 LAST = {(size, ratio): f"patch_size={size},mask_ratio={ratio}" for size in (2, 4, 8) for ratio in (0.2, 0.4, 0.6)}  # fmt: skip
 

@@ -19,14 +19,14 @@ def curves(figure: Figure, panel: int, dotted: bool) -> dict[str, list[float]]:
     }
 
 
-def losses(name: str, kind: str, top: float) -> list[float]:
-    return [top - number(name, 0, kind, epoch) for epoch in EPOCHS]
+def losses(name: str, stage: str, top: float) -> list[float]:
+    return [top - number(name, 0, stage, epoch) for epoch in EPOCHS]
 
 
-def test_losses_of_both_kinds_stand_in_a_panel_for_each_patch_size() -> None:
+def test_losses_of_both_stages_stand_in_a_panel_for_each_patch_size() -> None:
     made = drawn(study(), recorded([BASE, *GRID]))
-    for kind, first in (("pretrain", {}), ("finetune", {BASELINE.colour: "baseline"})):
-        figure = made[f"loss_{kind}"].draw()
+    for stage, first in (("pretrain", {}), ("finetune", {BASELINE.colour: "baseline"})):
+        figure = made[f"loss_{stage}"].draw()
         assert [axes.get_title(loc="left") for axes in figure.axes] == [
             "patch 2x2", "patch 4x4", "patch 8x8",
         ]  # fmt: skip
@@ -36,7 +36,7 @@ def test_losses_of_both_kinds_stand_in_a_panel_for_each_patch_size() -> None:
                 for place, ratio in enumerate((0.2, 0.4, 0.6))
             }
             for dotted, top in ((False, 1), (True, 2)):
-                expected = {colour: losses(name, kind, top) for colour, name in names.items()}
+                expected = {colour: losses(name, stage, top) for colour, name in names.items()}
                 assert curves(figure, panel, dotted) == expected
 
 
@@ -67,7 +67,7 @@ def test_only_fresh_weights_may_pass_the_top() -> None:
 
 
 def test_a_loss_needs_no_table_of_its_own() -> None:
-    table = {"name": "t", "title": "", "kind": "finetune", "metric": "val_accuracy"}
+    table = {"name": "t", "title": "", "stage": "finetune", "metric": "val_accuracy"}
     made = drawn(study(tables=[table]), recorded([BASE, *GRID]))
     assert {"loss_pretrain", "loss_finetune"} <= made.keys()
 
@@ -88,7 +88,7 @@ def test_equal_learning_rates_are_one_line() -> None:
 def test_other_learning_rates_are_named() -> None:
     records = recorded([BASE, *GRID])
     rates = records.epochs["learning_rate"]
-    mine = pc.starts_with(records.epochs["trial_key"], "finetune-baseline")
+    mine = pc.starts_with(records.epochs["trial_key"], "classify-finetune-baseline")
     column = records.epochs.schema.get_field_index("learning_rate")
     field = records.epochs.schema.field(column)
     changed = pc.if_else(mine, pc.multiply(rates, 2), rates)

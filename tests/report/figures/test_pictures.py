@@ -21,7 +21,7 @@ def pictures(figure: Figure, rows: int) -> list[list[bytes | None]]:
 
 
 def sample(table: pa.Table, name: str, number: int, kind: str) -> bytes:
-    key = f"pretrain-{name}-0"
+    key = f"restore-pretrain-{name}-0"
     (found,) = [
         row[kind] for row in table.to_pylist()
         if (row["trial_key"], row["sample"]) == (key, number)

@@ -8,7 +8,7 @@ from hand_records import BASELINE, cell, records
 from orchestrator.report.formats.arranged import ArrangedTable, arrange
 from orchestrator.report.formats.documents import escape, to_latex, to_markdown
 from orchestrator.report.tables.fill import fill_table
-from orchestrator.study.spec import TABLE_2
+from orchestrator.study.tables import TABLE_2
 
 
 def arranged(*cells: object, **trial: object) -> ArrangedTable:

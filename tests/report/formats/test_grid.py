@@ -10,7 +10,7 @@ from hand_records import BASELINE, cell, point, records
 from orchestrator.report.formats.grid import Grid, sections
 from orchestrator.report.tables.axes import label
 from orchestrator.report.tables.fill import FilledTable, fill_table
-from orchestrator.study.spec import TABLE_1, TABLE_2, Table
+from orchestrator.study.tables import TABLE_1, TABLE_2, Table
 
 
 def grid(filled: FilledTable) -> Grid:
@@ -66,7 +66,7 @@ def test_a_table_of_pretrainings_has_no_baseline() -> None:
 
 def test_words_stand_in_the_order_of_the_study() -> None:
     table = Table(
-        name="t", title="t", kind="finetune", metric="val_loss",
+        name="t", title="t", stage="finetune", metric="val_loss",
         rows="model.init", columns="finetune.optim.lr",
     )  # fmt: skip
     cells = [

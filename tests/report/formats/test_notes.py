@@ -8,7 +8,7 @@ from hand_records import BASELINE, cell, records
 from orchestrator.report.formats.notes import notes
 from orchestrator.report.tables.fill import fill_table
 from orchestrator.report.tables.statistics import seeds_needed
-from orchestrator.study.spec import TABLE_1, TABLE_2, Table
+from orchestrator.study.tables import TABLE_1, TABLE_2, Table
 
 SEEDS = [("baseline", {}, [0.30, 0.31, 0.32]), cell(2, 0.2, 0.40, 0.42, 0.41)]
 

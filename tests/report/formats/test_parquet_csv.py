@@ -19,7 +19,7 @@ from orchestrator.report.formats.parquet_csv import (
 from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.report.tables.verdicts import Verdict
 from orchestrator.store.schemas import table_of
-from orchestrator.study.spec import TABLE_1, TABLE_2
+from orchestrator.study.tables import TABLE_1, TABLE_2
 
 
 def example() -> FilledTable:

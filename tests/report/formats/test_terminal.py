@@ -9,7 +9,7 @@ from rich.console import Console
 from orchestrator.report.formats.arranged import arrange
 from orchestrator.report.formats.terminal import print_results
 from orchestrator.report.tables.fill import fill_table
-from orchestrator.study.spec import TABLE_2
+from orchestrator.study.tables import TABLE_2
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])

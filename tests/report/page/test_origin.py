@@ -126,15 +126,15 @@ def test_a_folder_of_images_is_the_readers_to_find() -> None:
     assert "Put the images where the study\u2019s data.path points" in section(content, "reproduce")
 
 
-def test_recipes_of_a_kind_stand_once_with_what_differs() -> None:
+def test_recipes_of_a_stage_stand_once_with_what_differs() -> None:
     root = parse(page(study(), made(2, 1), [], [], {}))
     recipes = by_id(root, "recipes")
     assert [text(heading) for heading in recipes.iter("h3")] == [
         "Pretraining, 2 trials", "Finetuning, 2 trials",
     ]  # fmt: skip
     common = [yaml.safe_load("".join(part.itertext())) for part in recipes.iter("pre")]
-    assert common == [{"kind": "pretrain"}, {"kind": "finetune"}]
+    assert common == [{"task": "restore"}, {"task": "classify"}]
     assert [rows(table) for table in recipes.iter("table")] == [
-        [["Trial", "seed"], ["pretrain-0", "0"], ["pretrain-1", "1"]],
-        [["Trial", "seed"], ["finetune-0", "0"], ["finetune-1", "1"]],
+        [["Trial", "seed"], ["arm-0 restore-0", "0"], ["arm-1 restore-1", "1"]],
+        [["Trial", "seed"], ["arm-0 classify-0", "0"], ["arm-1 classify-1", "1"]],
     ]

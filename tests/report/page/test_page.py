@@ -53,12 +53,12 @@ def test_every_trial_is_listed_as_it_was_recorded(name: str) -> None:
         )
         accuracy = last["val_accuracy"]
         assert row[1:] == [
-            trial["kind"], "✓ done", str(trial["seed"]), f"{trial['epochs_done']}/{trial['epochs']}",
+            {"restore": "pretrain", "classify": "finetune"}[trial["task"]], "✓ done", str(trial["seed"]), f"{trial['epochs_done']}/{trial['epochs']}",
             f"{trial['train_seconds']:,.1f}", f"{trial['wall_seconds']:,.1f}", str(trial["restarts"]),
             f"{last['val_loss']:.4f}", "—" if accuracy is None else f"{accuracy:.1%}",
         ]  # fmt: skip
         for cell in found.cells.to_pylist():
-            if trial["trial_key"] in (cell["pretrain_key"], cell["finetune_key"]):
+            if trial["trial_key"] == cell["trial_key"]:
                 assert cell["cell"] in row[0]
 
 
@@ -82,7 +82,7 @@ def test_the_summary_counts_and_adds_up(name: str) -> None:
     assert "Not complete" not in summary
 
 
-def test_each_finetuning_stands_below_its_parent_in_the_graph(name: str) -> None:
+def test_each_finetuning_stands_below_its_weights_in_the_graph(name: str) -> None:
     graph = by_id(parse(of(name)), "graph")
     drawn = {}
     for item in graph.iter("li"):
@@ -90,9 +90,9 @@ def test_each_finetuning_stands_below_its_parent_in_the_graph(name: str) -> None
         if box is not None:
             drawn |= {child.get("href"): box.get("href") for child in below}
     expected = {
-        f"#trial-{trial['trial_key']}": f"#trial-{trial['parent_key']}"
+        f"#trial-{trial['trial_key']}": f"#trial-{dict(trial['inputs'])['weights']}"
         for trial in committed.records(name).trials.to_pylist()
-        if trial["parent_key"]
+        if trial["inputs"]
     }
     assert drawn == expected
 
@@ -146,21 +146,21 @@ def test_of_each_figure_the_svg_stands_there_under_its_title() -> None:
 
 def test_what_did_not_end_well_says_so_without_colour() -> None:
     root = parse(page(study(), made(3), [], [], {}))
-    failed, skipped = by_id(root, "trial-pretrain-2"), by_id(root, "trial-finetune-4")
+    failed, skipped = by_id(root, "trial-restore-2"), by_id(root, "trial-classify-4")
     assert "✕ failed val_loss is nan" in text(failed)
-    assert "⊘ skipped pretrain-2 failed" in text(skipped)
+    assert "⊘ skipped restore-2 failed" in text(skipped)
     summary = inside(root, "summary")
     assert "3 of 9 trials are not done" in summary
     # The reason stands at the top already.
-    assert "pretrain-2: val_loss is nan" in summary
+    assert "restore-2: val_loss is nan" in summary
 
 
 def test_trials_are_listed_as_the_graph_has_them() -> None:
     body = by_id(parse(page(study(), made(2), [], [], {})), "trials").find(".//tbody")
     assert body is not None
     assert [row.get("id") for row in body] == [
-        "trial-pretrain-0", "trial-finetune-0", "trial-finetune-1",
-        "trial-pretrain-1", "trial-finetune-2", "trial-finetune-3",
+        "trial-restore-0", "trial-classify-0", "trial-classify-1",
+        "trial-restore-1", "trial-classify-2", "trial-classify-3",
     ]  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def test_a_single_record_differs_from_nothing() -> None:
 
 def test_a_field_that_one_lacks_differs() -> None:
     found = compare([{"a": 1, "mask": {"ratio": 0.2}}, {"a": 1}])
-    # A pretraining has a mask, another kind of trial none.
+    # A pretraining has a mask, a trial of another task none.
     assert found.common == {"a": 1}
     assert found.rows == ({"mask.ratio": 0.2}, {})
 

@@ -46,8 +46,9 @@ def keys(of: TrialGraph) -> dict[str, str]:
     """Trials by short names."""
     base, two, four = of.cells
     return {
-        "base": base.finetune, "p2": str(two.pretrain), "f2": two.finetune,
-        "p4": str(four.pretrain), "f4": four.finetune,
+        "base": base.trials["finetune"],
+        "p2": two.trials["pretrain"], "f2": two.trials["finetune"],
+        "p4": four.trials["pretrain"], "f4": four.trials["finetune"],
     }  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def test_the_ledger_alone_says_where_a_study_stands(ledger: Ledger) -> None:
         "f4": State.SKIPPED,
     }  # fmt: skip
     assert board.reason(key["p4"]) == "Diverged: loss nan"
-    assert board.reason(key["f4"]) == f"its parent {key['p4']} failed"
+    assert board.reason(key["f4"]) == f"its weights input needs {key['p4']}, which failed"
     # What can go on is offered: the child of what is done first.
     assert [board.next_ready() for _ in range(3)] == [key["f2"], key["base"], None]
 
@@ -119,15 +120,16 @@ def test_every_trial_has_a_record_finished_or_not(ledger: Ledger) -> None:
     assert {name: found[key[name]]["state"] for name in key} == {
         "base": "waiting", "p2": "done", "f2": "waiting", "p4": "failed", "f4": "skipped",
     }  # fmt: skip
-    picked = ("kind", "parent_key", "reason", "epochs", "epochs_done", "restarts")
+    picked = ("task", "inputs", "reason", "epochs", "epochs_done", "restarts")
     shown = {name: tuple(found[key[name]][column] for column in picked) for name in key}
-    # Kind, parent, reason, epochs asked for, epochs done, times started again.
+    skipped = f"its weights input needs {key['p4']}, which failed"
+    # Task, inputs, reason, epochs asked for, epochs done, times started again.
     assert shown == {
-        "base": ("finetune", None, None, 2, 0, 0),
-        "p2": ("pretrain", None, None, 2, 2, 0),
-        "f2": ("finetune", key["p2"], None, 2, 1, 1),
-        "p4": ("pretrain", None, "Diverged: loss nan", 2, 1, 0),
-        "f4": ("finetune", key["p4"], f"its parent {key['p4']} failed", 2, 0, 0),
+        "base": ("classify", [], None, 2, 0, 0),
+        "p2": ("restore", [], None, 2, 2, 0),
+        "f2": ("classify", [("weights", key["p2"])], None, 2, 1, 1),
+        "p4": ("restore", [], "Diverged: loss nan", 2, 1, 0),
+        "f4": ("classify", [("weights", key["p4"])], skipped, 2, 0, 0),
     }
 
 
@@ -162,9 +164,11 @@ def test_cells_say_who_asked_for_which_trial(ledger: Ledger) -> None:
     cells = collect(Board(graph()), ledger).cells.to_pylist()
     # In the order of the study; values as JSON, since axes differ from study to study.
     assert [tuple(cell.values()) for cell in cells] == [
-        ("baseline", 0, "{}", None, key["base"]),
-        ("two", 0, '{"patch_size": 2}', key["p2"], key["f2"]),
-        ("four", 0, "{}", key["p4"], key["f4"]),
+        ("baseline", 0, "{}", "finetune", key["base"]),
+        ("two", 0, '{"patch_size": 2}', "pretrain", key["p2"]),
+        ("two", 0, '{"patch_size": 2}', "finetune", key["f2"]),
+        ("four", 0, "{}", "pretrain", key["p4"]),
+        ("four", 0, "{}", "finetune", key["f4"]),
     ]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orchestrator.report.records.epoch_selection import chosen_rows, last_rows, row_numbers
 from orchestrator.store.schemas import EPOCHS, table_of
-from orchestrator.study.spec import Table
+from orchestrator.study.tables import Table
 
 Row = dict[str, Any]
 NUMBER = st.none() | st.sampled_from([0.0, 0.25, 0.5, 1.0])  # so few that many are equal
@@ -42,11 +42,14 @@ def slowly(table: Table, rows: list[Row]) -> int:
 @pytest.mark.parametrize("metric", ["val_accuracy", "train_accuracy", "val_loss"])
 @given(drawn=ROWS)
 def test_the_epoch_that_counts(select: Any, metric: Any, drawn: list[tuple[Any, ...]]) -> None:
-    table = Table(name="t", title="T", kind="finetune", metric=metric, select=select)
+    table = Table(name="t", title="T", stage="finetune", metric=metric, select=select)
     rows = [
-        {**EPOCH, **dict(zip(NAMES, values, strict=True)), "epoch": number, "val_loss": number / 8}
+        {
+            **EPOCH, **dict(zip(NAMES, values, strict=True)), "epoch": number,
+            "val_loss": number / 8, "measures": [("a", number / 4)] if number % 2 else None,
+        }
         for number, values in enumerate(drawn, 1)
-    ]
+    ]  # fmt: skip
     epochs = table_of(EPOCHS, rows)
     # Rows of a trial need not lie side by side.
     expected = {key: slowly(table, found) for key, found in by_trial(rows).items()}

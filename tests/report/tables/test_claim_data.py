@@ -1,12 +1,17 @@
 """Losses by patch size as blocks: one a seed, since only seeds are independent."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hand_records import both_stages
 
-from orchestrator.report.tables.claim_data import Blocks, ControlValues
+from orchestrator.report.tables.claim_data import Blocks, ControlValues, masked_pairs
+from orchestrator.report.tables.fill import fill_table
 from orchestrator.report.tables.verdicts import loss_grows
+from orchestrator.store.schemas import TRIALS, table_of
+from orchestrator.study.tables import TABLE_2
 
 TABLES = 600
 
@@ -63,3 +68,16 @@ def test_what_cannot_be_tested_says_why(sizes: int, seeds: int, words: str) -> N
     steps = 2 * (sizes - 1) if seeds else 0
     assert found.words.startswith(f"It grows at {steps} of {steps} steps")
     assert found.words.endswith(words) and found.statistic.startswith("no test; ")
+
+
+def test_what_a_teacher_may_have_done_is_no_gain_of_pretraining() -> None:
+    values = {"patch_size": 2, "mask_ratio": 0.2}
+    found = both_stages([("baseline", {}, [("", 0.1)]), ("a", values, [(0.1, 0.3)])])
+    rows = [
+        row | ({"inputs": [*row["inputs"], ("teacher", "t")]} if row["inputs"] else {})
+        for row in found.trials.to_pylist()
+    ]
+    taught = replace(found, trials=table_of(TRIALS, rows))
+    pairs = masked_pairs(fill_table(TABLE_2, found), found)
+    assert [(one.cell, other.cell) for one, other in pairs] == [("a", "baseline")]
+    assert masked_pairs(fill_table(TABLE_2, taught), taught) == []

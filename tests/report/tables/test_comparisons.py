@@ -1,6 +1,7 @@
 """Cells against each other: who is paired with whom, and what is said to hold."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hand_records import BASELINE, both_stages, cell, records
@@ -16,7 +17,8 @@ from orchestrator.report.tables.comparisons import (
 )
 from orchestrator.report.tables.fill import fill_table
 from orchestrator.report.tables.statistics import IMAGES, holm, seeds_needed
-from orchestrator.study.spec import TABLE_1, TABLE_2, Table
+from orchestrator.store.schemas import TRIALS, table_of
+from orchestrator.study.tables import TABLE_1, TABLE_2, Table
 
 ALONE = ("baseline", {}, [0.30, 0.31, 0.33])
 SMALL, LARGE = cell(2, 0.2, 0.40, 0.42, 0.41), cell(4, 0.2, 0.29, 0.33, 0.35)
@@ -56,10 +58,11 @@ def test_one_seed_is_compared_by_its_images_and_holds_nothing() -> None:
 def test_pairs_that_share_their_parent_are_told() -> None:
     values = {"patch_size": 2, "mask_ratio": 0.2}
     found = both_stages([(name, values, [(0.1, 0.3), (0.1, 0.4)]) for name in ("a", "b")])
-    rows = found.cells.to_pylist()
+    rows = found.trials.to_pylist()
     for row in rows:
-        row["pretrain_key"] = f"pretrain/a/{row['seed']}"
-    shared = type(found)(found.trials, found.epochs, found.cells.from_pylist(rows))
+        if row["inputs"]:
+            row["inputs"] = {"weights": f"pretrain/a/{row['seed']}"}
+    shared = replace(found, trials=table_of(TRIALS, rows))
     assert [each.shared_parent for each in against_best(fill_table(TABLE_2, shared))] == [True]
     assert [each.shared_parent for each in against_best(fill_table(TABLE_2, found))] == [False]
 
@@ -103,7 +106,7 @@ def test_only_cells_with_a_result_could_have_been_the_best() -> None:
 
 
 def test_the_best_loss_is_the_lowest_and_of_reconstructions_there_is_none() -> None:
-    nats = Table(name="t", title="t", kind="finetune", metric="val_loss")
+    nats = Table(name="t", title="t", stage="finetune", metric="val_loss")
     best = best_of(fill_table(nats, records([SMALL, LARGE], "val_loss")))
     assert best and best.cell == LARGE[0]
     # Whoever hides less has less to restore.

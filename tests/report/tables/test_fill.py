@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from orchestrator.report.formats.grid import sections
 from orchestrator.report.records.collect import Records
 from orchestrator.report.tables.fill import fill_table
-from orchestrator.store.schemas import EPOCHS, TRIALS, table_of
-from orchestrator.study.spec import TABLE_2, Table
+from orchestrator.store.schemas import CELLS, EPOCHS, TRIALS, table_of
+from orchestrator.study.tables import TABLE_2, Table
 
 # --- one value --------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ def test_the_best_epoch_is_chosen_on_the_dev_set(
         for number, (measured, result) in enumerate(results, 1)
     ]
     found = Records(found.trials, table_of(EPOCHS, epochs), found.cells)
-    table = Table(name="t", title="t", kind="finetune", metric=metric, select="best_on_dev")
+    table = Table(name="t", title="t", stage="finetune", metric=metric, select="best_on_dev")
     # Highest dev accuracy or lowest dev loss, the first of equals; the last epoch without any.
     assert fill_table(table, found).values[0].results == (chosen,)
     # The validation set never chooses: `last` is the last.
@@ -78,7 +78,7 @@ def test_the_best_epoch_is_chosen_on_the_dev_set(
 
 @pytest.mark.parametrize("metric", ["val_accuracy", "train_accuracy"])
 def test_a_metric_that_no_epoch_has_is_missing(metric: Any) -> None:
-    table = Table(name="t", title="t", kind="finetune", metric=metric)
+    table = Table(name="t", title="t", stage="finetune", metric=metric)
     [value] = fill_table(table, records([("a", {}, [0.5])], metric="val_loss")).values
     # A pretraining has no accuracy: that is said, not a crash at the end of a study.
     assert (value.results, value.missing) == ((), f"no {metric}")
@@ -88,6 +88,13 @@ def test_a_done_trial_without_rows_is_missing() -> None:
     [value] = fill_table(TABLE_2, records([("a", {}, ["waiting"])], state="done")).values
     # Its rows were deleted from the store.
     assert (value.results, value.missing) == ((), "no val_accuracy")
+
+
+def test_older_studies_call_the_stage_of_a_table_its_kind() -> None:
+    given = {"name": "t", "title": "t", "metric": "val_accuracy"}
+    table = Table.model_validate({**given, "kind": "finetune"})
+    assert table == Table.model_validate({**given, "stage": "finetune"})
+    assert "kind" not in table.model_dump()
 
 
 # --- what stands behind a result --------------------------------------------------------------
@@ -135,3 +142,20 @@ def test_the_validation_images_are_those_that_were_counted(
     # A training accuracy is not one of these images.
     table = TABLE_2.model_copy(update={"metric": "train_accuracy"})
     assert fill_table(table, found).val_images is None
+
+
+def test_images_of_another_stage_say_nothing_of_this_ones() -> None:
+    ours = '{"data": {"source": "folder", "classes": ["a", "b"]}}'
+    found = records([cell(2, 0.2, 0.5), cell(4, 0.2, 0.5)], val_images=321, recipe=ours)
+    other = {
+        "val_images": 7,
+        "recipe": '{"data": {"source": "folder", "classes": ["a", "b", "c"]}}',
+    }
+    trials = found.trials.to_pylist()
+    trials[0] |= other
+    # The first trial is a stage of its own, which comes first.
+    rows = [row for row in found.cells.to_pylist() if row["trial_key"] == trials[1]["trial_key"]]
+    rows.append({**rows[0], "stage": "other", "trial_key": trials[0]["trial_key"]})
+    found = Records(table_of(TRIALS, trials), found.epochs, table_of(CELLS, rows))
+    filled = fill_table(TABLE_2, found)
+    assert (filled.val_images, filled.guess.chance) == (321, 0.5)

@@ -10,7 +10,7 @@ from orchestrator.report.formats.grid import sections
 from orchestrator.report.tables.fill import FilledTable, fill_table
 from orchestrator.report.tables.published import TABLES
 from orchestrator.study.file import read_study
-from orchestrator.study.spec import Table
+from orchestrator.study.tables import Table
 
 PAPER = read_study(ROOT / "studies" / "paper.yaml")
 PRINTED = {
