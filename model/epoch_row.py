@@ -1,7 +1,8 @@
 """The record of one epoch. Imports no torch, so that readers of records need none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,8 @@ class EpochRow:
     measures: Mapping[str, float] = field(default_factory=dict)
     """Means over images of the loss's terms, unweighted, and of what else is measured, each as
     `<split>_<name>`, such as `val_teacher_agreement`."""
+
+    def flat(self) -> dict[str, Any]:
+        """Every column by name, measures beside the others."""
+        columns = {name: value for name, value in asdict(self).items() if name != "measures"}
+        return {**columns, **self.measures}

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from ray import tune
@@ -71,7 +70,7 @@ def new_epochs(
         last = ended.wait(_POLL_SECONDS)
         rows = ledger.peek_rows(key)
         for row in rows[num_reported:]:
-            yield {"trial_key": key, **asdict(row)}
+            yield {"trial_key": key, **row.flat()}
         num_reported = max(num_reported, len(rows))
         if last:
             return

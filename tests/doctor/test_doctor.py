@@ -136,7 +136,7 @@ def test_a_real_cluster_is_examined(
     assert call(monkeypatch, study, str(study.parent / "store")) == 0
     printed = capsys.readouterr().out
     # A step of each kind was trained.
-    assert "a pretrain step" in printed and "a finetune step" in printed
+    assert "a restore step" in printed and "a classify step" in printed
     assert "WRONG" not in printed
     # Nothing of the doctor's is left in the store.
     assert [path.name for path in (study.parent / "store").iterdir()] == ["maskgrid.json"]

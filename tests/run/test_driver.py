@@ -6,7 +6,6 @@ import os
 import time
 import urllib.parse
 import urllib.request
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ class Bench:
     def rows(self, study: Path, store: str = "store") -> dict[str, list[dict[str, Any]]]:
         plan = self.plan(study, store)
         return {
-            key: [_comparable(asdict(row)) for row in plan.ledger.rows(key)]
+            key: [_comparable(row.flat()) for row in plan.ledger.rows(key)]
             for key in plan.graph.trials
         }
 

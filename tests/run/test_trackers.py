@@ -3,7 +3,6 @@
 import importlib.util
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def recorded(plan: Plan) -> Curves:
     curves: Curves = {}
     for key in plan.graph.trials:
         for row in plan.ledger.rows(key):
-            for name, value in asdict(row).items():
+            for name, value in row.flat().items():
                 if name != "epoch" and value is not None:
                     curves.setdefault(key, {}).setdefault(name, []).append((row.epoch, value))
     return curves

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,17 +78,11 @@ def results(rows: list[EpochRow]) -> Rows:
     return [
         {
             name: value
-            for name, value in flat(row).items()
+            for name, value in row.flat().items()
             if value is not None and not name.endswith("seconds")
         }
         for row in rows
     ]
-
-
-def flat(row: EpochRow) -> dict[str, Any]:
-    """A row with its measures beside its other columns."""
-    columns = asdict(row)
-    return columns | columns.pop("measures")
 
 
 def train(recipe: Recipe, context: TrainContext | None = None) -> dict[str, Tensor]:

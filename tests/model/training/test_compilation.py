@@ -18,7 +18,7 @@ from model.training.compilation import compilations, compile_in_place, status
 from model.training.context import LocalContext
 from model.training.fit import fit
 from orchestrator.run import worker
-from tests.support.tiny_trials import CONSTANT, CPU, finetune, flat, images_of, pretrain
+from tests.support.tiny_trials import CONSTANT, CPU, finetune, images_of, pretrain
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="compiling on a CPU needs g++")
 
@@ -50,9 +50,9 @@ def test_a_study_compiles_twice_and_learns_the_same() -> None:
     recipes += [finetune(), finetune(seed=1)]
     for recipe in recipes:
         for ours, plain in zip(train(recipe, True), train(recipe, False), strict=True):
-            for name, value in flat(ours).items():
+            for name, value in ours.flat().items():
                 if value is not None and not name.endswith("seconds"):
-                    assert value == pytest.approx(flat(plain)[name], rel=1e-4), name
+                    assert value == pytest.approx(plain.flat()[name], rel=1e-4), name
     assert counters["stats"]["unique_graphs"] == 2
     # Nothing fell back to how it is written without saying so.
     assert not counters["graph_break"]
