@@ -223,6 +223,7 @@ def test_a_part_measures(part: Any, threads: None) -> None:
     check(list(part.measure(TINY)))
 
 
+@pytest.mark.long  # the part starts a process for each number of trials
 @pytest.mark.ray
 def test_sharing_a_gpu_is_measured(tmp_path: Path) -> None:
     # In a process of its own, as `make bench-gpu` does: it starts a Ray that believes in a GPU.
