@@ -46,8 +46,9 @@ def recorded(plan: Plan) -> Curves:
 
 
 def key_of(name: str) -> str:
-    """The key in a trial's readable name: its kind comes first, its hash last."""
-    return f"{name.partition('-')[0]}-{name.rpartition('-')[2]}"
+    """The key in a trial's readable name: its stage comes first, its hash last."""
+    task = {"pretrain": "restore", "finetune": "classify"}[name.partition("-")[0]]
+    return f"{task}-{name.rpartition('-')[2]}"
 
 
 def in_tensorboard(folder: Path) -> Curves:

@@ -9,7 +9,9 @@ from ray.tune.logger import LoggerCallback
 
 from model.epoch_row import EpochRow
 
-METRICS = tuple(field.name for field in fields(EpochRow) if field.name != "epoch")
+METRICS = tuple(field.name for field in fields(EpochRow) if field.name not in ("epoch", "measures"))
+_SPLITS = ("train_", "dev_", "val_")
+"""Beginnings of the names of an epoch's measures, and of nothing that Tune adds."""
 
 
 class EpochLogger(LoggerCallback):
@@ -29,7 +31,8 @@ class EpochLogger(LoggerCallback):
         """Log the metrics of a report that tells an epoch; the last one only tells the end."""
         if "epoch" not in result:
             return
-        metrics = {name: result[name] for name in METRICS if result.get(name) is not None}
+        names = [*METRICS, *(n for n in result if n.startswith(_SPLITS) and n not in METRICS)]
+        metrics = {name: result[name] for name in names if result.get(name) is not None}
         super().log_trial_result(
             iteration, trial, {**metrics, "training_iteration": result["epoch"]}
         )
