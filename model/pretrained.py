@@ -17,7 +17,7 @@ from torch import Tensor
 from model.config.base import Config
 from model.config.masking import MaskConfig
 from model.config.network import ModelConfig
-from model.config.recipe import Task
+from model.config.recipe import TASK_OF_KIND, Task
 from model.data.decode import decode, to_square
 from model.data.pixels import DecodeError
 from model.errors import InputError
@@ -72,7 +72,7 @@ class ExportConfig(Config):
         if not isinstance(given, dict) or "kind" not in given:
             return given
         rest = {name: value for name, value in given.items() if name != "kind"}
-        return {"task": "restore" if given["kind"] == "pretrain" else "classify", **rest}
+        return {"task": TASK_OF_KIND.get(given["kind"]), **rest}
 
 
 @dataclass(frozen=True)

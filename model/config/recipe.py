@@ -87,6 +87,8 @@ class ClassifyRecipe(_Recipe):
 
 Recipe = Annotated[RestoreRecipe | ClassifyRecipe, Field(discriminator="task")]
 Task = Literal["restore", "classify"]
+TASK_OF_KIND: dict[str, Task] = {"pretrain": "restore", "finetune": "classify"}
+"""Tasks by the names that they had when trials had kinds, for readers of what was written then."""
 
 
 def remarks(recipe: Recipe) -> list[str]:

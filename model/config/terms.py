@@ -45,7 +45,7 @@ class Terms(Config):
         # "none", weight 0 and absence are one recipe, so that they have one key.
         if not isinstance(given, dict):
             return given
-        return {name: None if _is_off(term) else term for name, term in given.items()}
+        return {name: None if is_off(term) else term for name, term in given.items()}
 
     @property
     def used(self) -> dict[str, Distillation]:
@@ -63,5 +63,6 @@ NEED_TEACHER = ("distillation",)
 """Terms that cannot be without a teacher."""
 
 
-def _is_off(term: Any) -> bool:
+def is_off(term: Any) -> bool:
+    """Whether a term, as a file gives it, is left out: absent, `none`, or of weight 0."""
     return term in (None, "none") or (isinstance(term, dict) and term.get("weight") == 0)

@@ -81,15 +81,12 @@ def train_trial(context: LedgerContext, job: TrialJob) -> None:
             ledger.fail(trial.key, outcome_of(ledger, trial.key, error, final=True))
         return
     if context.rank == 0:
-        origin = {
-            **job.provenance,
-            **_hardware(context),
-            **_validation(images),
-            "inputs": _input_sums(trial, ledger),
-        }
+        origin = {**job.provenance, **_hardware(context), **_validation(images)}
         if trained.answers:
             ledger.save_answers(trial.key, trained.answers)
-        done = outcome_of(ledger, trial.key).model_copy(update={"provenance": origin})
+        done = outcome_of(ledger, trial.key).model_copy(
+            update={"provenance": origin, "inputs_sha256": _input_sums(trial, ledger)}
+        )
         ledger.finish(trial.key, safetensors.torch.save(trained.weights), done)
 
 
@@ -117,10 +114,10 @@ def _validation(images: ImageSet) -> dict[str, Any]:
     }
 
 
-def _input_sums(trial: TrialSpec, ledger: Ledger) -> dict[str, str | None]:
-    """Role -> checksum of the weights that it was trained from."""
+def _input_sums(trial: TrialSpec, ledger: Ledger) -> dict[str, str]:
+    """See `Outcome.inputs_sha256`."""
     ends = {role: ledger.outcome(key) for role, key in trial.inputs.items()}
-    return {role: end.weights_sha256 if end else None for role, end in ends.items()}
+    return {role: end.weights_sha256 for role, end in ends.items() if end and end.weights_sha256}
 
 
 def _hardware(context: LedgerContext) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 import pyarrow as pa
 
 from model.answers import Answers
-from model.errors import InputError
-from orchestrator.store.schemas import ANSWERS, from_parquet, to_parquet
+from orchestrator.store.schemas import ANSWERS, to_parquet
 
 
 def answers_to_parquet(key: str, answers: Answers) -> bytes:
@@ -12,11 +11,3 @@ def answers_to_parquet(key: str, answers: Answers) -> bytes:
     columns = answers.sample_ids, answers.labels, answers.predicted, answers.probability
     keys = pa.array([key] * len(answers.sample_ids))
     return to_parquet(pa.Table.from_arrays([keys, *map(pa.array, columns)], schema=ANSWERS))
-
-
-def answers_from_parquet(content: bytes | None) -> pa.Table | None:
-    """The answers as `schemas.ANSWERS`; None where there are none that can be read."""
-    try:
-        return from_parquet(content, ANSWERS) if content else None
-    except InputError:
-        return None

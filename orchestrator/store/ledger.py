@@ -16,7 +16,7 @@ from model.config.base import Config
 from model.epoch_row import EpochRow
 from model.errors import InputError
 from orchestrator.store import schemas
-from orchestrator.store.answers import answers_from_parquet, answers_to_parquet
+from orchestrator.store.answers import answers_to_parquet
 from orchestrator.store.checkpoints import (
     SavedCheckpoint,
     checkpoints_of,
@@ -42,6 +42,8 @@ class Outcome(Config):
     """The same recipe would fail the same way: only an explicit retry trains it again."""
     weights_sha256: str | None = None
     """Checksum of the final weights of a trial that is done."""
+    inputs_sha256: dict[str, str] = Field(default_factory=dict)
+    """Role -> checksum of the weights that it was trained from."""
     finished_at: str
     """ISO 8601, UTC."""
     wall_seconds: float | None = None
@@ -144,14 +146,7 @@ class Ledger:
             ) from None
 
     def naive_fill_losses(self, key: str, region: str = "all") -> dict[str, float]:
-        """Losses of restoring without learning on a trial's images and masks; empty if unknown.
-
-        Args:
-            region: the trial's `loss_region`: losses over other pixels do not compare with its own.
-
-        Returns:
-            Losses by `NAIVE_FILLS`, and `HIDDEN_SHARE` where it was recorded.
-        """
+        """Losses of restoring without learning, on a trial's images and masks; see `read_fills`."""
         return read_fills(self.store, key, region)
 
     def save_naive_fill_losses(self, key: str, region: str, losses: Mapping[str, float]) -> None:
@@ -160,11 +155,7 @@ class Ledger:
 
     def samples(self, key: str) -> pa.Table | None:
         """A pretrain trial's pictures; None where there are none, or none that can be read."""
-        content = self.store.read(Paths.samples(key))
-        try:
-            return schemas.from_parquet(content, schemas.SAMPLES) if content else None
-        except InputError:
-            return None
+        return schemas.readable(self.store.read(Paths.samples(key)), schemas.SAMPLES)
 
     def save_samples(self, key: str, samples: pa.Table) -> None:
         """Keep a pretrain trial's pictures, as `schemas.SAMPLES`."""
@@ -177,7 +168,7 @@ class Ledger:
 
     def answers(self, key: str) -> pa.Table | None:
         """A classifier's answers as `schemas.ANSWERS`; None where none can be read."""
-        return answers_from_parquet(self.store.read(Paths.answers(key)))
+        return schemas.readable(self.store.read(Paths.answers(key)), schemas.ANSWERS)
 
     def peek_rows(self, key: str) -> list[EpochRow]:
         """As `rows`, for those who only show them: none where they cannot be read just now."""

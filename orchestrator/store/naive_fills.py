@@ -10,7 +10,14 @@ HIDDEN_SHARE = "hidden_share"
 
 
 def read_fills(store: Store, key: str, region: str) -> dict[str, float]:
-    """What is kept of a trial, if it is over a region of pixels: `all` or `masked`."""
+    """What is kept of a trial; empty if nothing is, or it is over other pixels.
+
+    Args:
+        region: the trial's `loss_region`: losses over other pixels do not compare with its own.
+
+    Returns:
+        Losses by `NAIVE_FILLS`, and `HIDDEN_SHARE` where it was recorded.
+    """
     try:
         content = store.read_json(Paths.naive_fill_losses(key)) or {}
     except ValueError:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from model.config.recipe import TASK_OF_KIND
+
 _KEPT = ("cell", "seed", "values")
-_TASKS = {"pretrain": "restore", "finetune": "classify"}
 
 
 def upgraded(table: pa.Table) -> pa.Table:
@@ -20,7 +21,7 @@ def upgraded(table: pa.Table) -> pa.Table:
 
 
 def _trials(table: pa.Table) -> pa.Table:
-    tasks = pa.array([_TASKS[kind] for kind in table["kind"].to_pylist()], pa.string())
+    tasks = pa.array([TASK_OF_KIND[kind] for kind in table["kind"].to_pylist()], pa.string())
     parents = table["parent_key"].to_pylist()
     inputs = [{"weights": parent} if parent else {} for parent in parents]
     recipes = pa.array(map(_recipe, table["recipe"].to_pylist()), pa.string())
@@ -34,7 +35,7 @@ def _trials(table: pa.Table) -> pa.Table:
 
 def _recipe(text: str) -> str:
     recipe: dict[str, Any] = json.loads(text)
-    recipe["task"] = _TASKS[recipe.pop("kind")]
+    recipe["task"] = TASK_OF_KIND[recipe.pop("kind")]
     return json.dumps(recipe, sort_keys=True)
 
 
@@ -46,7 +47,7 @@ def _cells(table: pa.Table) -> pa.Table:
     rows = [
         {**{name: row[name] for name in _KEPT}, "stage": stage, "trial_key": key}
         for row in table.to_pylist()
-        for stage in _TASKS
+        for stage in TASK_OF_KIND
         if (key := row[f"{stage}_key"])
     ]
     kept = [table.schema.field(name) for name in _KEPT]

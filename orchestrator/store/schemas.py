@@ -168,3 +168,11 @@ def _from_version_1(table: pa.Table) -> pa.Table:
         return upgraded(table)
     except (LookupError, TypeError, ValueError, pa.ArrowException) as error:
         raise InputError(f"damaged record of version 1: {error!r}") from None
+
+
+def readable(content: bytes | None, schema: pa.Schema) -> pa.Table | None:
+    """As `from_parquet`; None where there is no file, or none that can be read."""
+    try:
+        return from_parquet(content, schema) if content else None
+    except InputError:
+        return None

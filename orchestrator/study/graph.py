@@ -15,8 +15,15 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from model.config.base import Config
-from model.config.recipe import Recipe
-from orchestrator.study.recipes import Cell, InvalidRecipe, StageRecipe, cell_recipes
+from model.config.recipe import TASK_OF_KIND, Recipe
+from orchestrator.study.recipes import (
+    Cell,
+    InvalidRecipe,
+    StageRecipe,
+    cell_sections,
+    stage_recipes,
+)  # fmt: skip
+from orchestrator.study.sections import Sections
 from orchestrator.study.spec import StudyError, StudySpec
 
 # Raise it when the same recipe would train to another result: old trials are then not reused.
@@ -42,7 +49,7 @@ class TrialSpec(Config):
         parent = given.get("parent")
         return {
             "key": given.get("key"),
-            "recipe": {"task": "restore" if recipe["kind"] == "pretrain" else "classify", **left},
+            "recipe": {"task": TASK_OF_KIND.get(recipe["kind"]), **left},
             "inputs": {"weights": parent} if parent else {},
         }
 
@@ -117,19 +124,19 @@ def build_graph(study: StudySpec, cells: Iterable[Cell]) -> TrialGraph:
     """
     trials: dict[str, TrialSpec] = {}
     asked: list[CellTrials] = []
-    wanted = list(cells)
+    wanted = [(cell, cell_sections(study, cell)) for cell in cells]
     for seed in study.seeds:
-        for cell in wanted:
+        for cell, sections in wanted:
             keys: dict[str, str] = {}
-            for stage, recipe in _checked(study, cell, seed).items():
+            for stage, recipe in _checked(study, cell, sections, seed).items():
                 keys[stage] = _add(trials, recipe, keys)
             asked.append(CellTrials(cell, seed, keys))
     return TrialGraph(trials, tuple(asked))
 
 
-def _checked(study: StudySpec, cell: Cell, seed: int) -> dict[str, StageRecipe]:
+def _checked(study: StudySpec, cell: Cell, sections: Sections, seed: int) -> dict[str, StageRecipe]:
     try:
-        return cell_recipes(study, cell, seed)
+        return stage_recipes(study, sections, seed)
     except InvalidRecipe as error:
         raise StudyError(study.name, [f"cell {cell.name}: {error}"]) from None
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from model.config.recipe import Recipe
-from model.config.terms import NEED_TEACHER
+from model.config.terms import NEED_TEACHER, is_off
 from orchestrator.study.axes import Setting
 from orchestrator.study.sections import Sections, complete, sections_of, set_field
 from orchestrator.study.spec import StudySpec
@@ -81,16 +81,22 @@ def _all_digits(value: Setting) -> str:
 
 
 def cell_recipes(study: StudySpec, cell: Cell, seed: int) -> dict[str, StageRecipe]:
-    """The cell's recipes by stage, complete and checked, each after its inputs.
+    """The cell's recipes by stage at one seed; see `cell_sections` and `stage_recipes`."""
+    return stage_recipes(study, cell_sections(study, cell), seed)
+
+
+def stage_recipes(study: StudySpec, sections: Sections, seed: int) -> dict[str, StageRecipe]:
+    """Recipes by stage, complete and checked, each after its inputs.
 
     A stage that no requested stage needs is left out.
 
+    Args:
+        sections: those of a cell, as `cell_sections` returns them.
+
     Raises:
         InvalidRecipe: a value, or a combination of values, is not valid.
-        UnknownField: see `set_field`.
         ValueError: stages take inputs from each other in a circle.
     """
-    sections = cell_sections(study, cell)
     inputs = {stage: _inputs(sections[stage]) for stage in study.stages}
     wanted = needed(sinks(study.inputs), inputs)
     return {
@@ -101,7 +107,11 @@ def cell_recipes(study: StudySpec, cell: Cell, seed: int) -> dict[str, StageReci
 
 
 def cell_sections(study: StudySpec, cell: Cell) -> Sections:
-    """The study's sections with the cell's values, everything filled in."""
+    """The study's sections with the cell's values, everything filled in.
+
+    Raises:
+        UnknownField: see `set_field`.
+    """
     sections = sections_of(study)
     for axis, value in cell.values.items():
         set_field(study, sections, study.aliases.get(axis, axis), value)
@@ -109,15 +119,23 @@ def cell_sections(study: StudySpec, cell: Cell) -> Sections:
         for stage in sinks(study.inputs):
             sections[stage] |= {role: None for role in ROLES if role in sections[stage]}
     for stage, roles in study.inputs.items():
-        if "teacher" in roles and sections[stage]["teacher"] is None:
-            _cut_terms(sections[stage])  # what needs an input goes with it
+        if "teacher" in roles:
+            _cut_together(sections[stage], study.stages[stage].model_dump(include={"terms"}))
     return complete(study, sections)
 
 
-def _cut_terms(section: dict[str, Any]) -> None:
-    section["terms"] = {
-        name: term for name, term in section["terms"].items() if name not in NEED_TEACHER
-    }
+def _cut_together(section: dict[str, Any], before: Mapping[str, Any]) -> None:
+    """A teacher and the terms that need it: where a cell cuts one, the other goes with it."""
+    if section["teacher"] is None:
+        section["terms"] = {
+            n: term for n, term in section["terms"].items() if n not in NEED_TEACHER
+        }
+    elif _needs_teacher(before["terms"]) and not _needs_teacher(section["terms"]):
+        section["teacher"] = None
+
+
+def _needs_teacher(terms: Mapping[str, Any]) -> bool:
+    return not all(is_off(terms.get(name)) for name in NEED_TEACHER)
 
 
 def _inputs(section: Mapping[str, Any]) -> dict[str, str]:

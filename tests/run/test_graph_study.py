@@ -57,7 +57,7 @@ def test_a_diamond_is_trained_and_another_study_shares_its_teacher(
     for role, stage in (("weights", "pretrain"), ("teacher", "teacher")):
         source = ledger.outcome(whole.trials[stage])
         assert source is not None
-        assert outcome.provenance["inputs"][role] == source.weights_sha256
+        assert outcome.inputs_sha256[role] == source.weights_sha256
     # The term and what the teacher knows are recorded every epoch; answers at the end.
     rows = ledger.rows(student)
     assert all(row.measures["val_distillation"] > 0 for row in rows)

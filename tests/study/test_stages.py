@@ -133,6 +133,18 @@ def test_a_term_that_is_off_in_any_way_has_one_key(off: Any) -> None:
     assert list(plain.trials) == list(same.trials)
 
 
+@pytest.mark.parametrize(
+    ("path", "off"),
+    [("student.terms", "none"), ("student.terms.distillation", "none"), ("student.terms.distillation.weight", 0)],
+)  # fmt: skip
+def test_a_teacher_of_whom_nothing_is_learned_any_more_goes_too(path: str, off: Any) -> None:
+    plain = graph(study(arms=[{"name": "a", "set": {"student.teacher": "none"}}]))
+    same = graph(study(arms=[{"name": "a", "set": {path: off}}]))
+    # No teacher is trained for the arm, whichever of the two was cut.
+    assert list(plain.trials) == list(same.trials)
+    assert list(same.cells[1].trials) == ["pretrain", "student"]
+
+
 def test_a_mapping_replaces_the_whole_section() -> None:
     spec = study(stages=stages(pretrain={"mask": {"mode": "exact", "patch_size": 2}}))
     mask = recipe("pretrain", spec, **{"pretrain.mask": {"ratio": 0.5}}).train.mask

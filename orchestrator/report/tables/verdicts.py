@@ -21,6 +21,7 @@ from orchestrator.report.tables.statistics import (
     trend,
 )
 from orchestrator.study.spec import StudySpec
+from orchestrator.study.stages import sinks
 from orchestrator.study.tables import TABLE_1, TABLE_2, Table
 
 Pair = tuple[Value, Value]
@@ -196,4 +197,6 @@ def _count(number: int, what: str) -> str:
 def _table(study: StudySpec, default: Table) -> Table:
     """The study's own table of the default's task and metric, for its rule of selection."""
     wanted = (default.task, default.metric)
-    return next((each for each in study.tables if (each.task, each.metric) == wanted), default)
+    last = sinks(study.inputs)  # of several that classify, a teacher is not what is asked about
+    found = [each for each in study.tables if (each.task, each.metric) == wanted]
+    return next(iter(sorted(found, key=lambda each: each.stage not in last)), default)
